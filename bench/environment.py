@@ -1,0 +1,124 @@
+"""The machine and the software of a run, for its record."""
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from bench import allocator
+
+if TYPE_CHECKING:
+    import torch
+
+LIBRARIES = ("optbench", "torch", "torchvision", "backpack-for-pytorch", "numpy")
+_FINGERPRINT_FIELDS = ("system", "architecture", "cpu", "logical_cores", "memory_bytes", "gpu")
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of the libraries that decide results; those not installed are left out."""
+    versions = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+@cache
+def machine() -> dict[str, Any]:
+    """The hardware, except accelerators."""
+    return {
+        "system": platform.system(),
+        "architecture": platform.machine(),
+        "cpu": _cpu_name(),
+        "logical_cores": psutil.cpu_count(),
+        "physical_cores": psutil.cpu_count(logical=False),
+        "memory_bytes": psutil.virtual_memory().total,
+        "kernel": platform.release(),
+    }
+
+
+def describe(device: "torch.device") -> dict[str, Any]:
+    """Everything about the machine that a reader of a record may ask for.
+
+    Args:
+        device: The device of the run.
+
+    Returns:
+        A JSON-able dict: machine, ``gpu``, ``versions``, ``threads``, ``allocator``, ``load``
+        (1-minute average before the run), ``commit`` and ``fingerprint``.
+    """
+    import torch
+
+    facts = machine() | {"gpu": gpu(device)}
+    return facts | {
+        "fingerprint": fingerprint(facts),
+        "versions": library_versions(),
+        "threads": torch.get_num_threads(),
+        "allocator": allocator.describe(),
+        "load": psutil.getloadavg()[0],
+        "commit": commit(Path.cwd()),
+        "variables": {
+            name: value
+            for name, value in os.environ.items()
+            if name.startswith(("OMP_", "MKL_", "KMP_")) or name == allocator.SWITCH
+        },
+    }
+
+
+def gpu(device: "torch.device") -> dict[str, Any] | None:
+    """The GPU behind a device and its libraries; ``None`` for the CPU."""
+    import torch
+
+    if device.type != "cuda":
+        return None
+    properties = torch.cuda.get_device_properties(device)
+    return {
+        "name": properties.name,
+        "memory_bytes": properties.total_memory,
+        "cuda": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version(),
+        "tf32": torch.backends.cuda.matmul.allow_tf32,
+    }
+
+
+def fingerprint(facts: dict[str, Any]) -> str:
+    """A short hash of what makes two machines unlike for timings."""
+    relevant = {name: facts[name] for name in _FINGERPRINT_FIELDS}
+    return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()[:12]
+
+
+@cache
+def commit(folder: Path) -> str | None:
+    """The git commit of a folder, with ``-dirty`` if tracked files differ; ``None`` without git."""
+    try:
+        head = _git(folder, "rev-parse", "HEAD")
+        changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return head + ("-dirty" if changes else "")
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(
+        command, check=True, capture_output=True, text=True, timeout=10
+    ).stdout.strip()
+
+
+def _cpu_name() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        return platform.processor()  # not Linux
+    return platform.processor() or platform.machine()

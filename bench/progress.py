@@ -1,0 +1,120 @@
+"""Progress of a comparison on the terminal: a bar with the time left, or plain lines."""
+
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from bench.record import RunRecord
+from bench.spec import RunSpec
+
+_REFRESH_S = 0.25
+
+
+class ComparisonProgress:
+    """Shows how a comparison goes; satisfies ``bench.comparison.Observer``.
+
+    It draws only when it is told something, between iterations, so that no thread of its own
+    disturbs what is being timed.
+    """
+
+    def __init__(self, console: Console) -> None:
+        """Show on a console: a live bar on a terminal, else a line per run."""
+        self._console = console
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed}/{task.total} runs, {task.fields[left]}"),
+            console=console,
+            auto_refresh=False,
+            transient=True,
+        )
+        self._live = console.is_terminal
+        self._task = self._bar.add_task("", total=1, left="")
+        self._todo: list[RunSpec] = []
+        self._spent: dict[str, list[float]] = defaultdict(list)
+        self._began = self._drawn = 0.0
+
+    def __enter__(self) -> "ComparisonProgress":
+        """Begin to draw."""
+        if self._live:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Take the bar away."""
+        if self._live:
+            self._bar.stop()
+
+    def planned(self, runs: Sequence[RunSpec]) -> None:
+        """These runs are left to do."""
+        self._todo = list(runs)
+        self._began = time.perf_counter()
+        self._bar.update(self._task, total=len(runs), left="")
+
+    def started(self, spec: RunSpec) -> None:
+        """A run begins."""
+        self._bar.update(self._task, description=f"{spec.label}, seed {spec.seed}")
+        self._draw()
+
+    def iterated(self, done: int) -> None:
+        """The run has done so many iterations; redrawn four times a second at the most."""
+        if self._live and time.perf_counter() - self._drawn >= _REFRESH_S:
+            spec = self._todo[0]
+            total = f"/{spec.iterations}" if spec.iterations else ""
+            self._bar.update(
+                self._task,
+                description=f"{spec.label}, seed {spec.seed}, iteration {done}{total}",
+                left=self._left(),
+            )
+            self._draw()
+
+    def finished(self, record: RunRecord) -> None:
+        """A run ended and is stored."""
+        now = time.perf_counter()
+        self._spent[record.label].append(now - self._began)
+        self._began = now
+        self._todo = self._todo[1:]
+        self._bar.advance(self._task)
+        self._draw()
+        if not self._live:
+            loss = record.values["loss"][-1] if len(record.values["loss"]) else float("nan")
+            self.note(
+                f"{record.label}, seed {record.config['seed']}: {record.status}, "
+                f"{len(record.values['loss'])} iterations, last loss {loss:.3g}, "
+                f"{record.wall_s:.0f} s; {len(self._todo)} runs to go, {self._left()}"
+            )
+
+    def note(self, message: str) -> None:
+        """Print a line above the bar."""
+        self._console.print(message, highlight=False, markup=False, soft_wrap=True)
+
+    def _draw(self) -> None:
+        if self._live:
+            self._drawn = time.perf_counter()
+            self._bar.refresh()
+
+    def _left(self) -> str:
+        """Time left: what each label took before, or the average where it is new."""
+        known = [seconds for runs in self._spent.values() for seconds in runs]
+        if not self._todo:
+            return "done"
+        if not known:
+            return "time left unknown yet"
+        average = sum(known) / len(known)
+        expected = [
+            sum(self._spent[spec.label]) / len(self._spent[spec.label])
+            if self._spent.get(spec.label)
+            else average
+            for spec in self._todo
+        ]
+        left = max(0.0, sum(expected) - (time.perf_counter() - self._began))
+        return f"about {left / 60:.0f} min left" if left >= 90 else f"about {left:.0f} s left"

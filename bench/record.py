@@ -1,0 +1,146 @@
+"""The record of one run: what was asked, where it ran, and every raw value."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from bench.spec import Role
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA_VERSION = 1
+PHASES = ("data", "forward", "backward", "step")
+PHASE_COLUMNS = tuple(f"{phase}_s" for phase in PHASES)
+COLUMNS = ("iteration", "loss", "accuracy", *PHASE_COLUMNS)
+
+Status = Literal["completed", "diverged", "failed", "interrupted"]
+DONE: tuple[Status, ...] = ("completed", "diverged")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RunRecord:
+    """One execution of a run, immutable.
+
+    Attributes:
+        run_id: Hash of everything that decides the losses.
+        started_at: When the run began, UTC.
+        session: The command or program that made it; costs relative to a plain gradient are
+            taken within a session.
+        config: The resolved ``RunSpec`` as a JSON-able dict, all hyperparameters filled in;
+            ``settings`` holds those that were given or that the registry sets.
+        status: ``completed``, ``diverged``, ``failed`` or ``interrupted``.
+        diverged_at: Iteration of the first non-finite loss, or ``None``.
+        error: The traceback of a failed run, or empty.
+        environment: Machine and software; see ``bench.environment.describe``.
+        data: The data source.
+        values: Raw values per iteration, one array for each of ``COLUMNS``.
+        evaluations: Per evaluation: ``iteration`` (updates done), ``seconds`` (clocked so far)
+            and the problem's metrics.
+        metrics: The problem's evaluation metrics and whether ``"min"`` or ``"max"`` is better.
+        peak_memory_bytes: Peak memory of training: allocated on CUDA; on the CPU the growth of
+            the resident set in a memory run. ``None`` where it was not measured.
+        warmup_s: Wall time of building the model and of one discarded iteration.
+        wall_s: Wall time of the whole run, evaluation included.
+    """
+
+    run_id: str
+    started_at: datetime
+    session: str
+    config: Mapping[str, Any]
+    status: Status
+    diverged_at: int | None
+    error: str
+    environment: Mapping[str, Any]
+    data: Mapping[str, Any]
+    values: Mapping[str, np.ndarray]
+    evaluations: list[dict[str, float]] = field(default_factory=list)
+    metrics: Mapping[str, str] = field(default_factory=dict)
+    peak_memory_bytes: int | None = None
+    warmup_s: float = 0.0
+    wall_s: float = 0.0
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def label(self) -> str:
+        """How the run is called in tables and figures."""
+        return str(self.config["label"])
+
+    @property
+    def role(self) -> Role:
+        """What the run is for."""
+        return self.config["role"]
+
+    @property
+    def seconds(self) -> np.ndarray:
+        """Clocked seconds of each iteration, all phases together."""
+        return np.sum([self.values[name] for name in PHASE_COLUMNS], axis=0)
+
+    @property
+    def key(self) -> str:
+        """Name of this execution: the run id and the start, as in its file's name."""
+        return f"{self.run_id}-{self.started_at:%Y%m%dT%H%M%S%fZ}"
+
+    @cached_property
+    def iterations(self) -> "pd.DataFrame":
+        """Raw values, one row per iteration, the columns of ``COLUMNS``; times in seconds."""
+        import pandas as pd
+
+        return pd.DataFrame(dict(self.values))
+
+    def relabelled(self, label: str) -> "RunRecord":
+        """The same record under another label."""
+        return dataclasses.replace(self, config={**self.config, "label": label})
+
+    def metadata(self) -> dict[str, Any]:
+        """All but the per-iteration values, as strict JSON (non-finite numbers as strings)."""
+        facts = {
+            item.name: getattr(self, item.name)
+            for item in dataclasses.fields(self)
+            if item.name != "values"
+        }
+        facts["started_at"] = self.started_at.isoformat()
+        return _jsonable(facts)
+
+    @classmethod
+    def from_metadata(
+        cls, facts: Mapping[str, Any], values: Mapping[str, np.ndarray]
+    ) -> "RunRecord":
+        """Rebuild a record.
+
+        Raises:
+            ValueError: The schema is another version, or a field or column is missing.
+        """
+        if facts.get("schema_version") != SCHEMA_VERSION:
+            raise ValueError(
+                f"schema version {facts.get('schema_version')!r}, this optbench reads "
+                f"{SCHEMA_VERSION}"
+            )
+        names = {item.name for item in dataclasses.fields(cls)} - {"values"}
+        if missing := names - facts.keys():
+            raise ValueError(f"metadata lacks {', '.join(sorted(missing))}")
+        if tuple(values) != COLUMNS:
+            raise ValueError(f"columns are {', '.join(values)}, not {', '.join(COLUMNS)}")
+        known = {name: facts[name] for name in names}
+        known["started_at"] = datetime.fromisoformat(facts["started_at"])
+        known["evaluations"] = [
+            {name: float(value) for name, value in row.items()} for row in facts["evaluations"]
+        ]
+        return cls(values=values, **known)
+
+
+def _jsonable(value: Any) -> Any:
+    """Plain JSON; ``float()`` reads the strings for NaN and infinities back."""
+    if isinstance(value, Mapping):
+        return {str(key): _jsonable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_jsonable(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value

@@ -1,0 +1,27 @@
+"""Independent random streams of one seed.
+
+BackPACK draws its Monte-Carlo samples from torch's *global* generator. Initialisation and batch
+order therefore have streams of their own, and every optimizer of a seed meets the same ones.
+"""
+
+from typing import Literal
+
+import numpy as np
+
+Stream = Literal["initialisation", "batches", "training"]
+_STREAMS: tuple[Stream, ...] = ("initialisation", "batches", "training")
+
+
+def stream_seed(seed: int, stream: Stream) -> int:
+    """The 63-bit seed of one stream.
+
+    Streams of one seed, and the same stream of two seeds, are independent: they are children of
+    ``numpy.random.SeedSequence``.
+
+    Args:
+        seed: The run's seed.
+        stream: ``"initialisation"`` of parameters, order of ``"batches"``, or ``"training"`` for
+            whatever draws from torch's global generator (curvature samples, dropout).
+    """
+    sequence = np.random.SeedSequence(seed, spawn_key=(_STREAMS.index(stream),))
+    return int(sequence.generate_state(1, dtype=np.uint64)[0]) >> 1

@@ -1,0 +1,90 @@
+"""What to run: one problem, one optimizer, one seed, one budget."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from optimizers.errors import UsageError, unknown
+
+DTYPES = ("float32", "float64")
+SPLITS = ("test", "validation")
+TUTORIAL_ITERATIONS = 201
+
+Role = Literal["training", "plain_gradient", "memory"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSpec:
+    """One run, checked on construction.
+
+    The run ends with whichever budget is spent first.
+
+    Attributes:
+        problem: Name in the problem registry, or ``package.module:attribute``.
+        optimizer: Name in the optimizer registry, or ``package.module:Class``.
+        label: How the run is called in tables and figures; the optimizer's name if empty.
+        hyperparameters: Settings that differ from the optimizer's defaults.
+        seed: Decides initial parameters, batch order and curvature samples.
+        iterations: Budget of iterations, or ``None`` for none.
+        seconds: Budget of clocked time (the phases, not evaluation), or ``None``.
+        until: ``(metric, value)`` of the evaluation that ends the run, or ``None``.
+        batch_size: Mini-batch size; the problem's own if ``None``.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:<i>"``.
+        dtype: ``"float32"`` or ``"float64"``.
+        split: What is held out for evaluation: ``"test"``, or ``"validation"`` to choose
+            settings (then the training set is smaller by it).
+        eval_every: Iterations between evaluations, which also happen before the first and after
+            the last iteration; 0 for no evaluation at all.
+        data_root: Folder with data sets in torchvision's layout, or ``None`` to look for them.
+        role: ``"training"``; ``"plain_gradient"`` for the yardstick of the session;
+            ``"memory"`` for a run whose peak memory counts and whose times do not.
+    """
+
+    problem: str = "mnist_cnn"
+    optimizer: str = "diag_ggn_mc"
+    label: str = ""
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    iterations: int | None = TUTORIAL_ITERATIONS
+    seconds: float | None = None
+    until: tuple[str, float] | None = None
+    batch_size: int | None = None
+    device: str = "auto"
+    dtype: str = "float32"
+    split: str = "test"
+    eval_every: int = 50
+    data_root: str | None = None
+    role: Role = "training"
+
+    def __post_init__(self) -> None:
+        """Check the values; a missing label becomes the optimizer's name.
+
+        Raises:
+            UsageError: A value that breaks its rule.
+        """
+        if not self.label:
+            object.__setattr__(self, "label", self.optimizer)
+        object.__setattr__(self, "hyperparameters", dict(self.hyperparameters))
+        if self.iterations is None and self.seconds is None:
+            raise UsageError("A run needs a budget: iterations, seconds, or both.")
+        _require(self.iterations is None or self.iterations >= 1, "iterations", self.iterations)
+        _require(self.batch_size is None or self.batch_size >= 1, "batch_size", self.batch_size)
+        if self.seconds is not None and not self.seconds > 0:
+            raise UsageError(f"seconds={self.seconds} is not valid: it is a number > 0.")
+        if self.until is not None and not self.eval_every:
+            raise UsageError(
+                "eval_every=0 is not valid with until: the target is read at evaluations."
+            )
+        if self.eval_every < 0:
+            raise UsageError(f"eval_every={self.eval_every} is not valid: it is a number >= 0.")
+        if self.seed < 0:
+            raise UsageError(f"seed={self.seed} is not valid: it is a whole number >= 0.")
+        if self.dtype not in DTYPES:
+            raise unknown("dtype", self.dtype, DTYPES)
+        if self.split not in SPLITS:
+            raise unknown("split", self.split, SPLITS)
+
+
+def _require(valid: bool, name: str, value: object) -> None:
+    if not valid:
+        raise UsageError(f"{name}={value} is not valid: it is a whole number >= 1.")

@@ -1,0 +1,1 @@
+"""Benchmarks of this project itself, run with ``python -m bench.suite.<name>``."""

@@ -1,0 +1,158 @@
+"""What a comparison says, in numbers: one row per label."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bench import stats
+from bench.record import DONE, PHASE_COLUMNS, PHASES, RunRecord
+from bench.stats import Spread
+from optimizers.errors import UsageError
+
+YARDSTICK_WARMUP = 5
+_COMPARABLE = {
+    "problem": lambda record: record.config["problem"],
+    "data": lambda record: record.data["name"],
+    "data checksum": lambda record: record.data["checksum"],
+    "split": lambda record: record.config["split"],
+    "batch size": lambda record: record.config["batch_size"],
+    "dtype": lambda record: record.config["dtype"],
+    "device": lambda record: record.config["device"],
+    "machine": lambda record: record.environment["fingerprint"],
+    "threads": lambda record: record.environment["threads"],
+    "torch": lambda record: record.environment["versions"]["torch"],
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One label of a comparison.
+
+    Losses and metrics are over the completed runs, times over the completed and diverged ones.
+
+    Attributes:
+        label: The label.
+        optimizer: Its name in the registry.
+        hyperparameters: The settings that were given or differ from the factory's defaults.
+        final_loss: Mean of the last mini-batch losses of a run, over seeds.
+        metrics: Last evaluation on held-out data by metric, over seeds.
+        phase_s: Seconds per iteration by phase: total over iterations, all seeds.
+        iteration_s: Their sum.
+        plain_gradients: ``iteration_s`` as a multiple of the session's plain gradient, over seeds.
+        peak_memory_bytes: Peak memory of training, if measured.
+        statuses: How many runs ended how.
+        runs: The executions behind the row.
+    """
+
+    label: str
+    optimizer: str
+    hyperparameters: Mapping[str, Any]
+    final_loss: Spread | None
+    metrics: Mapping[str, Spread]
+    phase_s: Mapping[str, float]
+    iteration_s: float
+    plain_gradients: Spread | None
+    peak_memory_bytes: int | None
+    statuses: Mapping[str, int]
+    runs: Sequence[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able dict."""
+        return asdict(self)
+
+
+def summarise(
+    training: Sequence[RunRecord],
+    yardsticks: Sequence[RunRecord],
+    memory: Mapping[str, int],
+) -> list[Row]:
+    """Condense a comparison, in the order in which its labels first appear.
+
+    Args:
+        training: Training records.
+        yardsticks: Plain-gradient records of their sessions.
+        memory: Peak memory by label, in bytes.
+
+    Raises:
+        UsageError: The records are not comparable.
+    """
+    require_comparable(training)
+    yardstick_s = {
+        session: _plain_gradient_s([r for r in yardsticks if r.session == session])
+        for session in {record.session for record in yardsticks}
+    }
+    labels = dict.fromkeys(record.label for record in training)
+    return [
+        _row(label, [r for r in training if r.label == label], yardstick_s, memory.get(label))
+        for label in labels
+    ]
+
+
+def require_comparable(records: Sequence[RunRecord]) -> None:
+    """Refuse to compare unlike things.
+
+    Raises:
+        UsageError: The records differ in data, machine, device or the like; the fields are named.
+    """
+    found = {
+        name: sorted({str(read(record)) for record in records})
+        for name, read in _COMPARABLE.items()
+    }
+    differing = [f"{name} ({', '.join(values)})" for name, values in found.items() if values[1:]]
+    if differing:
+        raise UsageError(f"These runs cannot be compared: they differ in {'; '.join(differing)}.")
+
+
+def yardstick_blocks_s(yardsticks: Sequence[RunRecord]) -> list[float]:
+    """Seconds per plain gradient of each yardstick run: forward and backward, warmed up."""
+    return [
+        _plain_gradient_s([record])
+        for record in yardsticks
+        if len(record.values["loss"]) > YARDSTICK_WARMUP
+    ]
+
+
+def _plain_gradient_s(yardsticks: Sequence[RunRecord]) -> float:
+    return stats.per_iteration(
+        [
+            (record.values["forward_s"] + record.values["backward_s"])[YARDSTICK_WARMUP:]
+            for record in yardsticks
+        ]
+    )
+
+
+def _row(
+    label: str,
+    records: Sequence[RunRecord],
+    yardstick_s: Mapping[str, float],
+    memory_bytes: int | None,
+) -> Row:
+    completed = [record for record in records if record.status == "completed"]
+    timed = [record for record in records if record.status in DONE and len(record.seconds)]
+    metrics = {
+        name: stats.spread([r.evaluations[-1][name] for r in completed if r.evaluations])
+        for name in records[0].metrics
+    }
+    costs = [
+        stats.per_iteration([record.seconds]) / yardstick_s[record.session]
+        for record in timed
+        if record.session in yardstick_s
+    ]
+    phases = zip(PHASES, PHASE_COLUMNS, strict=True)
+    return Row(
+        label=label,
+        optimizer=records[0].config["optimizer"],
+        hyperparameters=records[0].config["settings"],
+        final_loss=stats.spread([stats.final_loss(r.values["loss"]) for r in completed]),
+        metrics={name: value for name, value in metrics.items() if value is not None},
+        phase_s={
+            phase: stats.per_iteration([record.values[column] for record in timed] or [[]])
+            for phase, column in phases
+        },
+        iteration_s=stats.per_iteration([record.seconds for record in timed] or [[]]),
+        plain_gradients=stats.spread(costs),
+        peak_memory_bytes=memory_bytes,
+        statuses=Counter(record.status for record in records),
+        runs=[record.key for record in records],
+    )

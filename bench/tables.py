@@ -1,0 +1,82 @@
+"""A summary's rows as cells of text, for the terminal and for Markdown alike."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bench.record import PHASES
+from bench.stats import FINAL_WINDOW, Spread
+from bench.summary import Row
+
+Table = tuple[list[str], list[list[str]]]
+
+NOTES = (
+    f"Train loss: mean of the last {FINAL_WINDOW} mini-batch losses. Median over seeds (range).",
+    "ms per iteration: total over iterations. Cost: multiples of a plain gradient (forward and "
+    "backward of the same model without curvature, measured in the same session).",
+)
+
+
+def convergence(rows: Sequence[Row]) -> Table:
+    """Where each optimizer got to."""
+    metrics = list(dict.fromkeys(name for row in rows for name in row.metrics))
+    metrics.sort(key=lambda name: name == "loss")
+    header = ["optimizer", "train loss", *(f"held-out {name}" for name in metrics), "runs"]
+    body = [
+        [
+            row.label,
+            spread(row.final_loss),
+            *(spread(row.metrics.get(name)) for name in metrics),
+            statuses(row.statuses),
+        ]
+        for row in rows
+    ]
+    return header, body
+
+
+def cost(rows: Sequence[Row]) -> Table:
+    """What an iteration of each optimizer costs."""
+    header = ["optimizer", *PHASES, "ms/iteration", "cost", "peak memory"]
+    body = [
+        [
+            row.label,
+            *(milliseconds(row.phase_s[phase]) for phase in PHASES),
+            milliseconds(row.iteration_s),
+            f"{spread(row.plain_gradients, digits=2)} ×" if row.plain_gradients else "–",
+            memory(row.peak_memory_bytes),
+        ]
+        for row in rows
+    ]
+    return header, body
+
+
+def spread(value: Spread | None, digits: int | None = None) -> str:
+    """Median with range, such as ``0.187 (0.172–0.201)``; the range only of several runs."""
+    if value is None:
+        return "–"
+
+    def show(number: float) -> str:
+        return f"{number:.{digits}f}" if digits is not None else f"{number:#.3g}".rstrip(".")
+
+    if value.count == 1:
+        return show(value.median)
+    return f"{show(value.median)} ({show(value.low)}–{show(value.high)})"
+
+
+def milliseconds(seconds: float) -> str:
+    """Three significant digits in ms; a dash for NaN."""
+    return "–" if seconds != seconds else f"{1e3 * seconds:#.3g}".rstrip(".")
+
+
+def memory(count: int | None) -> str:
+    """Bytes as MiB."""
+    return "–" if count is None else f"{count / 2**20:.0f} MiB"
+
+
+def statuses(counts: Mapping[str, int]) -> str:
+    """Such as ``3 completed`` or ``2 completed, 1 diverged``."""
+    return ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
+
+
+def settings(values: Mapping[str, Any]) -> str:
+    """Hyperparameters as ``lr=0.05, damping=1.0``."""
+    return ", ".join(f"{name}={value}" for name, value in values.items()) or "its own defaults"

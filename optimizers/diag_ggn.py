@@ -1,0 +1,268 @@
+"""Gradient descent preconditioned by the damped GGN diagonal."""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, final, overload
+
+import torch
+from torch import Tensor, nn
+
+from optimizers.curvature import Curvature
+from optimizers.errors import UsageError
+
+
+def diag_ggn_update_(
+    params: Sequence[Tensor],
+    grads: Sequence[Tensor],
+    diagonals: Sequence[Tensor],
+    momentum_buffers: Sequence[Tensor] | None = None,
+    *,
+    lr: float,
+    damping: float,
+    momentum: float = 0.0,
+    weight_decay: float = 0.0,
+) -> None:
+    r"""One damped diagonal step, in place.
+
+    .. math::
+        m &\leftarrow \mu m + g / (d + \lambda) \\
+        \theta &\leftarrow (1 - \alpha w)\,\theta - \alpha m
+
+    with learning rate :math:`\alpha`, damping :math:`\lambda`, momentum :math:`\mu` and decoupled
+    weight decay :math:`w` (Loshchilov and Hutter, "Decoupled weight decay regularization", 2019).
+    Without momentum and weight decay it is the update of BackPACK's tutorial.
+
+    Args:
+        params: Parameters :math:`\theta`.
+        grads: Gradients :math:`g`, shaped as the parameters.
+        diagonals: Curvature diagonals :math:`d`, shaped as the parameters.
+        momentum_buffers: Buffers :math:`m`, shaped as the parameters; needed if ``momentum``.
+        lr: Learning rate.
+        damping: Damping, in the units of the diagonal.
+        momentum: Momentum factor.
+        weight_decay: Decoupled weight decay.
+    """
+    if not params:
+        return
+    params, grads = list(params), list(grads)
+    if weight_decay:
+        torch._foreach_mul_(params, 1.0 - lr * weight_decay)
+    damped = torch._foreach_add(list(diagonals), damping)
+    if momentum:
+        assert momentum_buffers is not None
+        buffers = list(momentum_buffers)
+        torch._foreach_mul_(buffers, momentum)
+        torch._foreach_addcdiv_(buffers, grads, damped)
+        torch._foreach_add_(params, buffers, alpha=-lr)
+    else:
+        torch._foreach_addcdiv_(params, grads, damped, value=-lr)
+
+
+@final
+class DiagGGN(torch.optim.Optimizer):
+    r"""Diagonal generalized Gauss-Newton descent.
+
+    :math:`\theta \leftarrow \theta - \alpha\, g / (\mathrm{diag}(G) + \lambda)`, the optimizer of
+    BackPACK's tutorial "Diagonal Gauss-Newton second order optimizer" (Dangel, Kunstner, Hennig,
+    ICLR 2020), with options that are off by default. See :func:`diag_ggn_update_`.
+
+    The diagonal belongs to one backward pass::
+
+        curvature = optimizers.curvature.backpack.monte_carlo()
+        model, loss_fn = curvature.extend(model, loss_fn)
+        optimizer = DiagGGN(model.parameters(), curvature=curvature)
+
+        optimizer.zero_grad()
+        loss = loss_fn(model(inputs), targets)
+        with optimizer.backward_context():
+            loss.backward()
+        optimizer.step()
+
+    With gradient accumulation over several backward passes the diagonal is the last pass's.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        *,
+        curvature: Curvature,
+        lr: float = 0.05,
+        damping: float = 1.0,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        curvature_ema: float = 0.0,
+        update_every: int = 1,
+    ) -> None:
+        r"""Set up the optimizer.
+
+        Args:
+            params: Parameters, named parameters, or parameter groups.
+            curvature: Where the diagonal comes from; its ``extend`` was applied to the model.
+            lr: Learning rate :math:`\alpha` >= 0.
+            damping: Damping :math:`\lambda` >= 0. With 0, a parameter without curvature and
+                gradient becomes 0/0.
+            momentum: Momentum of the preconditioned gradient, in [0, 1).
+            weight_decay: Decoupled weight decay >= 0.
+            curvature_ema: Factor :math:`\beta` in [0, 1) of a bias-corrected running average
+                :math:`s_n = \beta s_{n-1} + (1-\beta) d_n`, :math:`\hat d_n = s_n / (1-\beta^n)`,
+                over refreshes n.
+            update_every: Refresh the diagonal every so many steps (>= 1). In between, backward
+                passes compute no curvature. The same in all parameter groups.
+
+        Raises:
+            UsageError: A value outside its range.
+        """
+        self.curvature = curvature
+        defaults = {
+            "lr": lr,
+            "damping": damping,
+            "momentum": momentum,
+            "weight_decay": weight_decay,
+            "curvature_ema": curvature_ema,
+            "update_every": update_every,
+            "steps": 0,
+        }
+        super().__init__(params, defaults)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add a parameter group; see ``torch.optim.Optimizer.add_param_group``.
+
+        Raises:
+            UsageError: A value outside its range, or another ``update_every`` than the others'.
+        """
+        super().add_param_group(param_group)
+        group = self.param_groups[-1]
+        try:
+            _check_settings(group)
+            if group["update_every"] != self.param_groups[0]["update_every"]:
+                raise UsageError(
+                    f"update_every={group['update_every']} is not valid: it is the same in all "
+                    f"parameter groups, here {self.param_groups[0]['update_every']}."
+                )
+        except UsageError:
+            self.param_groups.pop()
+            raise
+        for parameter in group["params"]:
+            self.curvature.watch(parameter)
+
+    @property
+    def refresh_due(self) -> bool:
+        """Whether the next step needs a fresh diagonal."""
+        return any(group["steps"] % group["update_every"] == 0 for group in self.param_groups)
+
+    def backward_context(self) -> AbstractContextManager[None]:
+        """The context in which to call ``backward`` before the next step."""
+        return self.curvature.context(refresh=self.refresh_due)
+
+    @overload
+    def step(self, closure: None = None) -> None: ...
+    @overload
+    def step(self, closure: Callable[[], float]) -> float: ...
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+        """Take one step.
+
+        Args:
+            closure: Recomputes the loss and its gradient (inside ``backward_context``).
+
+        Raises:
+            RuntimeError: A parameter has a gradient but no diagonal of the same backward pass.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        refresh = self.refresh_due
+        taken = {
+            parameter: self.curvature.take(parameter)
+            for group in self.param_groups
+            for parameter in group["params"]
+        }
+        # Checked before anything changes, so that a failed step leaves no half-made update.
+        work = [(group, self._with_gradient(group, taken, refresh)) for group in self.param_groups]
+        for group, parameters in work:
+            diagonals = self._diagonals(group, parameters, taken if refresh else None)
+            diag_ggn_update_(
+                parameters,
+                [parameter.grad for parameter in parameters if parameter.grad is not None],
+                diagonals,
+                self._momentum_buffers(group, parameters),
+                lr=group["lr"],
+                damping=group["damping"],
+                momentum=group["momentum"],
+                weight_decay=group["weight_decay"],
+            )
+            group["steps"] += 1
+        return loss
+
+    def _with_gradient(
+        self, group: dict[str, Any], taken: dict[nn.Parameter, Tensor | None], refresh: bool
+    ) -> list[nn.Parameter]:
+        """The group's parameters that have a gradient, each known to have a diagonal."""
+        parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
+        for parameter in parameters:
+            if (taken[parameter] is None) if refresh else ("diagonal" not in self.state[parameter]):
+                index = next(i for i, other in enumerate(group["params"]) if other is parameter)
+                name = (group.get("param_names") or {index: f"number {index}"})[index]
+                raise RuntimeError(
+                    f"Parameter {name} (shape {list(parameter.shape)}) has a gradient but no "
+                    "curvature diagonal of the same backward pass: run loss.backward() inside "
+                    "'with optimizer.backward_context():', on the model and loss that "
+                    "curvature.extend returned."
+                )
+        return parameters
+
+    def _diagonals(
+        self,
+        group: dict[str, Any],
+        parameters: list[nn.Parameter],
+        taken: dict[nn.Parameter, Tensor | None] | None,
+    ) -> list[Tensor]:
+        """Diagonals to step with: fresh if ``taken``, else the kept ones; averaged if asked."""
+        decay = group["curvature_ema"]
+        if taken is not None:
+            fresh = [taken[parameter] for parameter in parameters]
+            diagonals = [diagonal for diagonal in fresh if diagonal is not None]
+            if decay == 0.0 and group["update_every"] == 1:
+                return diagonals
+            for parameter, diagonal in zip(parameters, diagonals, strict=True):
+                state = self.state[parameter]
+                if decay and "diagonal" in state:
+                    state["diagonal"].lerp_(diagonal, 1.0 - decay)
+                else:
+                    state["diagonal"] = diagonal * (1.0 - decay) if decay else diagonal
+                state["refreshes"] = state.get("refreshes", 0) + 1
+        kept = [self.state[parameter]["diagonal"] for parameter in parameters]
+        if not decay or not kept:
+            return kept
+        corrections = [
+            1.0 - decay ** self.state[parameter]["refreshes"] for parameter in parameters
+        ]
+        return list(torch._foreach_div(kept, corrections))
+
+    def _momentum_buffers(
+        self, group: dict[str, Any], parameters: list[nn.Parameter]
+    ) -> list[Tensor] | None:
+        if not group["momentum"]:
+            return None
+        for parameter in parameters:
+            if "momentum_buffer" not in self.state[parameter]:
+                self.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+        return [self.state[parameter]["momentum_buffer"] for parameter in parameters]
+
+
+def _check_settings(group: dict[str, Any]) -> None:
+    """Refuse settings outside their ranges."""
+    rules: list[tuple[str, Callable[[Any], bool], str]] = [
+        ("lr", lambda value: value >= 0, "a number >= 0"),
+        ("damping", lambda value: value >= 0, "a number >= 0"),
+        ("momentum", lambda value: 0 <= value < 1, "a number in [0, 1)"),
+        ("weight_decay", lambda value: value >= 0, "a number >= 0"),
+        ("curvature_ema", lambda value: 0 <= value < 1, "a number in [0, 1)"),
+        ("update_every", lambda value: value >= 1 and value == int(value), "a whole number >= 1"),
+    ]
+    for name, valid, rule in rules:
+        value = group[name]
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or not valid(value):
+            raise UsageError(f"{name}={value!r} is not valid: it is {rule}.")

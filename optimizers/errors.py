@@ -1,0 +1,22 @@
+"""Errors that are the user's to mend, told in one line."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UsageError(ValueError):
+    """A value that breaks a rule: the message names the value, the rule and the alternatives."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """Build the error for a name that is not in a list, with the nearest known name.
+
+    Args:
+        kind: What the name names, for example ``"optimizer"``.
+        name: The unknown name.
+        known: The names that would have worked.
+    """
+    known = sorted(known)
+    nearest = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean '{nearest[0]}'?" if nearest else ""
+    return UsageError(f"Unknown {kind} '{name}'.{hint} Known: {', '.join(known) or 'none'}.")

@@ -1,0 +1,193 @@
+"""What the registry knows of an optimizer, and how it is bound to a model.
+
+This module imports no torch, so that listing optimizers is quick: factories may be given as
+``"package.module:attribute"`` and are imported when they are first needed.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from optimizers.errors import UsageError, unknown
+from optimizers.plugins import load_reference
+
+if TYPE_CHECKING:
+    from torch import nn
+    from torch.optim import Optimizer
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoundOptimizer:
+    """An optimizer tied to one model: all that a training loop needs to know of it.
+
+    Attributes:
+        model: The model to train, extended if the curvature needs that.
+        loss_fn: The loss, likewise.
+        optimizer: The optimizer over the model's parameters.
+        backward_context: Called once per backward pass; the pass runs inside what it returns.
+    """
+
+    model: "nn.Module"
+    loss_fn: "nn.Module"
+    optimizer: "Optimizer"
+    backward_context: Callable[[], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerSpec:
+    """A registered optimizer.
+
+    Attributes:
+        name: The name in the registry.
+        factory: The ``torch.optim.Optimizer`` class (or a callable like it), or a reference to it.
+        summary: One line for ``optbench list``.
+        defaults: Hyperparameters that differ from the factory's own defaults.
+        curvature: Factory of the curvature, or a reference to it; its parameters are
+            hyperparameters too. The optimizer then takes ``curvature=`` and supplies
+            ``backward_context()``. ``None``: an ordinary optimizer.
+        search_space: The grid from which ``defaults`` were chosen.
+        settings_source: Where the result of that search lies, or the publication.
+    """
+
+    name: str
+    factory: str | Callable[..., Any]
+    summary: str = ""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    curvature: str | Callable[..., Any] | None = None
+    search_space: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    settings_source: str = ""
+
+    def load_factory(self) -> Callable[..., Any]:
+        """Import the optimizer's class."""
+        return _load(self.factory)
+
+    def load_curvature(self) -> Callable[..., Any] | None:
+        """Import the curvature's factory, if there is one."""
+        return None if self.curvature is None else _load(self.curvature)
+
+    def hyperparameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Complete and check hyperparameters.
+
+        Args:
+            given: The settings that differ from the defaults.
+
+        Returns:
+            Every hyperparameter with a plain value (number, string, bool, None, tuple).
+
+        Raises:
+            UsageError: A name that the optimizer lacks, a value of the wrong type, or a
+                hyperparameter without a default that is missing.
+        """
+        factory, curvature = self.load_factory(), self.load_curvature()
+        own, open_ended = _signature(factory, skip_first=True)
+        own.pop("curvature", None)
+        if curvature is not None:
+            own |= _signature(curvature, skip_first=False)[0]
+        known = own | dict(self.defaults)
+        for name, value in given.items():
+            if name not in known and not open_ended:
+                raise unknown(f"hyperparameter of {self.name}:", name, known)
+            _check_type(self.name, name, value, known.get(name))
+        complete = known | dict(given)
+        missing = [name for name, value in complete.items() if value is inspect.Parameter.empty]
+        if missing:
+            raise UsageError(
+                f"Optimizer '{self.name}' needs a value for {', '.join(missing)}: "
+                f"give it with --set {missing[0]}=VALUE."
+            )
+        return {name: value for name, value in complete.items() if _is_plain(value)}
+
+    def bind(
+        self, model: "nn.Module", loss_fn: "nn.Module", hyperparameters: Mapping[str, Any]
+    ) -> BoundOptimizer:
+        """Build the optimizer over a model's parameters.
+
+        Only a spec with curvature changes the model: extending costs time even where no
+        curvature is computed.
+
+        Args:
+            model: The model to train.
+            loss_fn: Its loss module.
+            hyperparameters: Settings that differ from the factory's own defaults.
+
+        Raises:
+            UsageError: The optimizer refuses a value, or the model cannot be extended.
+        """
+        settings = dict(self.defaults) | dict(hyperparameters)
+        factory, make_curvature = self.load_factory(), self.load_curvature()
+        try:
+            if make_curvature is None:
+                optimizer = factory(model.parameters(), **settings)
+                return BoundOptimizer(
+                    model=model, loss_fn=loss_fn, optimizer=optimizer, backward_context=nullcontext
+                )
+            names = _signature(make_curvature, skip_first=False)[0]
+            curvature = make_curvature(**{k: settings.pop(k) for k in names if k in settings})
+            model, loss_fn = curvature.extend(model, loss_fn)
+            optimizer = factory(model.named_parameters(), curvature=curvature, **settings)
+        except UsageError:
+            raise
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"Optimizer '{self.name}' refuses its settings: {error}") from error
+        return BoundOptimizer(
+            model=model,
+            loss_fn=loss_fn,
+            optimizer=optimizer,
+            backward_context=optimizer.backward_context,
+        )
+
+
+def adopt(name: str, candidate: Any) -> OptimizerSpec:
+    """Turn what a plug-in supplies, a spec or an optimizer class, into a spec.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    if isinstance(candidate, OptimizerSpec):
+        return candidate
+    if not callable(candidate):
+        raise UsageError(
+            f"'{name}' is a {type(candidate).__name__}; an optimizer is a torch.optim.Optimizer "
+            "class, a callable like one, or an OptimizerSpec."
+        )
+    summary = (inspect.getdoc(candidate) or "").partition("\n")[0]
+    return OptimizerSpec(name=name, factory=candidate, summary=summary)
+
+
+def _load(target: str | Callable[..., Any]) -> Callable[..., Any]:
+    return load_reference(target) if isinstance(target, str) else target
+
+
+def _signature(target: Callable[..., Any], *, skip_first: bool) -> tuple[dict[str, Any], bool]:
+    """Parameters of a factory with their defaults, and whether it takes any others."""
+    parameters = list(inspect.signature(target).parameters.values())[1 if skip_first else 0 :]
+    keywords = {
+        p.name: p.default for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+    }
+    return keywords, any(p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, (tuple, list)):
+        return all(_is_plain(item) for item in value)
+    return value is None or isinstance(value, (bool, int, float, str))
+
+
+def _check_type(optimizer: str, name: str, value: Any, default: Any) -> None:
+    """Refuse a value whose kind differs from the default's (numbers are one kind)."""
+    if isinstance(default, bool):
+        accepted, rule = isinstance(value, bool), "true or false"
+    elif isinstance(default, (int, float)):
+        accepted = isinstance(value, (int, float)) and not isinstance(value, bool)
+        rule = "a number"
+    elif isinstance(default, (tuple, list)):
+        accepted = isinstance(value, (tuple, list)) and len(value) == len(default)
+        rule = f"{len(default)} values, as in {','.join(str(item) for item in default)}"
+    elif isinstance(default, str):
+        accepted, rule = isinstance(value, str), "a word"
+    else:  # no default, None or an object: the optimizer itself knows better
+        return
+    if not accepted:
+        raise UsageError(f"{optimizer}.{name}={value!r} is not valid: it takes {rule}.")
