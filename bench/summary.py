@@ -39,7 +39,8 @@ class Row:
         metrics: Last evaluation on held-out data by metric, over seeds.
         phase_s: Seconds per iteration by phase: total over iterations, all seeds.
         iteration_s: Their sum.
-        plain_gradients: ``iteration_s`` as a multiple of the session's plain gradient, over seeds.
+        plain_gradients: Seconds per iteration as a multiple of a plain gradient, measured right
+            before and after the run, over seeds.
         peak_memory_bytes: Peak memory of training, if measured.
         statuses: How many runs ended how.
         runs: The executions behind the row.
@@ -78,13 +79,9 @@ def summarise(
         UsageError: The records are not comparable.
     """
     require_comparable(training)
-    yardstick_s = {
-        session: _plain_gradient_s([r for r in yardsticks if r.session == session])
-        for session in {record.session for record in yardsticks}
-    }
     labels = dict.fromkeys(record.label for record in training)
     return [
-        _row(label, [r for r in training if r.label == label], yardstick_s, memory.get(label))
+        _row(label, [r for r in training if r.label == label], yardsticks, memory.get(label))
         for label in labels
     ]
 
@@ -113,6 +110,17 @@ def yardstick_blocks_s(yardsticks: Sequence[RunRecord]) -> list[float]:
     ]
 
 
+def _adjacent(record: RunRecord, yardsticks: Sequence[RunRecord]) -> list[RunRecord]:
+    """The session's yardsticks right before and right after a run: drift hits them alike."""
+    own = [other for other in yardsticks if other.session == record.session]
+    before = [other for other in own if other.started_at <= record.started_at]
+    after = [other for other in own if other.started_at > record.started_at]
+    return [
+        *sorted(before, key=lambda other: other.started_at)[-1:],
+        *sorted(after, key=lambda other: other.started_at)[:1],
+    ]
+
+
 def _plain_gradient_s(yardsticks: Sequence[RunRecord]) -> float:
     return stats.per_iteration(
         [
@@ -125,7 +133,7 @@ def _plain_gradient_s(yardsticks: Sequence[RunRecord]) -> float:
 def _row(
     label: str,
     records: Sequence[RunRecord],
-    yardstick_s: Mapping[str, float],
+    yardsticks: Sequence[RunRecord],
     memory_bytes: int | None,
 ) -> Row:
     completed = [record for record in records if record.status == "completed"]
@@ -135,9 +143,9 @@ def _row(
         for name in records[0].metrics
     }
     costs = [
-        stats.per_iteration([record.seconds]) / yardstick_s[record.session]
+        stats.per_iteration([record.seconds]) / _plain_gradient_s(around)
         for record in timed
-        if record.session in yardstick_s
+        if (around := _adjacent(record, yardsticks))
     ]
     phases = zip(PHASES, PHASE_COLUMNS, strict=True)
     return Row(
@@ -153,6 +161,6 @@ def _row(
         iteration_s=stats.per_iteration([record.seconds for record in timed] or [[]]),
         plain_gradients=stats.spread(costs),
         peak_memory_bytes=memory_bytes,
-        statuses=Counter(record.status for record in records),
+        statuses=dict(Counter(record.status for record in records)),
         runs=[record.key for record in records],
     )

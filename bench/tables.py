@@ -12,7 +12,7 @@ Table = tuple[list[str], list[list[str]]]
 NOTES = (
     f"Train loss: mean of the last {FINAL_WINDOW} mini-batch losses. Median over seeds (range).",
     "ms per iteration: total over iterations. Cost: multiples of a plain gradient (forward and "
-    "backward of the same model without curvature, measured in the same session).",
+    "backward of the same model without curvature, measured right before and after each run).",
 )
 
 

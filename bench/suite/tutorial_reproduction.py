@@ -1,0 +1,93 @@
+"""The tutorial, reproduced: its five printed points against the curves of ten seeds.
+
+Each printed point should lie where one more run of ours would: inside the prediction interval,
+at 99 % for the five together (Bonferroni), for losses and for accuracies.
+
+    python -m bench.suite.tutorial_reproduction --output results/reference/tutorial
+"""
+
+import argparse
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+import bench
+from bench import allocator, plots
+from bench.record import RunRecord
+from bench.stats import prediction_interval
+from bench.suite.tutorial import PRINTED, RUN
+
+SEEDS = range(10)
+CONFIDENCE = 0.99
+QUANTITIES = ("loss", "accuracy")
+
+
+def intervals(records: list[RunRecord]) -> pd.DataFrame:
+    """Per quantity and printed point: the interval of our seeds, and whether the point is inside."""
+    level = 1 - (1 - CONFIDENCE) / len(PRINTED)
+    rows = []
+    for position, quantity in enumerate(QUANTITIES):
+        for iteration, printed in PRINTED.items():
+            sample = [record.values[quantity][iteration] for record in records]
+            low, high = prediction_interval(sample, level)
+            rows.append(
+                {
+                    "quantity": quantity,
+                    "iteration": iteration,
+                    "tutorial": printed[position],
+                    "seeds_mean": float(np.mean(sample)),
+                    "low": low,
+                    "high": high,
+                    "inside": low <= printed[position] <= high,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def draw(records: list[RunRecord], table: pd.DataFrame) -> Figure:
+    """Our curves, the intervals and the tutorial's points."""
+    with mpl.rc_context(plots.STYLE):
+        figure = Figure(figsize=(10, 4), layout="constrained")
+        for axes, quantity in zip(figure.subplots(1, 2), QUANTITIES, strict=True):
+            for index, record in enumerate(records):
+                label = f"{len(records)} seeds, this harness" if index == 0 else None
+                axes.plot(record.values[quantity], color="C0", lw=0.6, alpha=0.4, label=label)
+            own = table[table["quantity"] == quantity]
+            middle, half = (own["low"] + own["high"]) / 2, (own["high"] - own["low"]) / 2
+            label = "prediction interval, 99 % for all five"
+            axes.errorbar(
+                own["iteration"], middle, half, fmt="none", color="C1", capsize=5, lw=2, label=label
+            )
+            axes.plot(own["iteration"], own["tutorial"], "kD", ms=6, label="tutorial's printout")
+            axes.set(xlabel="iteration", ylabel=f"mini-batch {quantity}")
+        figure.axes[0].legend()
+        figure.suptitle("BackPACK's tutorial (diagonal GGN, Monte-Carlo) reproduced on MNIST")
+    return figure
+
+
+def main() -> None:
+    """Run the ten seeds, store their records, print the table and draw the figure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, required=True)
+    output = parser.parse_args().output
+    allocator.tune()
+    records = []
+    for seed in SEEDS:
+        record = bench.run(bench.RunSpec(**RUN, seed=seed, eval_every=0))
+        bench.save(record, output)
+        records.append(record)
+        print(
+            f"seed {seed}: {record.status}, last loss {record.values['loss'][-1]:.3f}", flush=True
+        )
+    table = intervals(records)
+    table.round(4).to_csv(output / "intervals.csv", index=False)
+    plots.save(draw(records, table), output / "tutorial")
+    print(f"Data: {records[0].data['detail']}")
+    print(table.round(3).to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""Made-up records, so that what reads records is tested without training."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from bench.record import RunRecord
+
+START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+
+
+def made_record(
+    *,
+    losses: list[float] | None = None,
+    phase_s: tuple[float, float, float, float] = (0.001, 0.002, 0.003, 0.004),
+    minutes: float = 0.0,
+    **fields: Any,
+) -> RunRecord:
+    """A record with the given losses and the same phase times in each iteration.
+
+    Fields of the configuration, environment and record may be given by name.
+    """
+    values = losses if losses is not None else [2.0, 1.0, 0.5]
+    config = {
+        "problem": "mnist_logreg",
+        "optimizer": "sgd",
+        "label": "sgd",
+        "hyperparameters": {"lr": 0.1},
+        "settings": {"lr": 0.1},
+        "seed": 0,
+        "iterations": len(values),
+        "seconds": None,
+        "until": None,
+        "batch_size": 128,
+        "device": "cpu",
+        "dtype": "float32",
+        "split": "test",
+        "eval_every": 50,
+        "data_root": None,
+        "role": "training",
+    }
+    environment: dict[str, Any] = {
+        "fingerprint": "abc",
+        "cpu": "A processor",
+        "logical_cores": 2,
+        "threads": 2,
+        "gpu": None,
+        "versions": {"torch": "2.14"},
+        "allocator": {"libc": "glibc 2.36", "tuned": True},
+        "commit": None,
+    }
+    record: dict[str, Any] = {
+        "run_id": "0123456789abcdef",
+        "session": "s1",
+        "status": "completed",
+        "diverged_at": None,
+        "error": "",
+        "data": {"name": "mnist", "detail": "MNIST", "checksum": "1", "origin": "here"},
+        "evaluations": [
+            {"iteration": 0.0, "seconds": 0.0, "loss": 2.3, "accuracy": 0.1},
+            {"iteration": 3.0, "seconds": 0.03, "loss": 0.4, "accuracy": 0.9},
+        ],
+        "metrics": {"loss": "min", "accuracy": "max"},
+    }
+    for name, value in fields.items():
+        target = next((part for part in (config, environment, record) if name in part), None)
+        if target is None and name not in {"peak_memory_bytes", "warmup_s", "wall_s"}:
+            raise KeyError(name)
+        (record if target is None else target)[name] = value
+    count = len(values)
+    columns = {
+        "iteration": np.arange(count),
+        "loss": np.array(values, dtype=float),
+        "accuracy": np.full(count, 0.5),
+        "data_s": np.full(count, phase_s[0]),
+        "forward_s": np.full(count, phase_s[1]),
+        "backward_s": np.full(count, phase_s[2]),
+        "step_s": np.full(count, phase_s[3]),
+    }
+    return RunRecord(
+        started_at=START + timedelta(minutes=minutes),
+        config=config,
+        environment=environment,
+        values=columns,
+        **record,
+    )

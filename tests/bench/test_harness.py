@@ -1,0 +1,355 @@
+"""The loop: reproducible, fair between optimizers, honest about divergence and failure."""
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import bench
+from bench import harness
+from bench.data import DataSource, TensorData
+from bench.problems import PROBLEMS, ProblemOptions, ProblemSpec
+from bench.problems.problem import Problem
+from bench.record import RunRecord
+from optimizers import OPTIMIZERS, OptimizerSpec, UsageError
+
+BUILT_IN = tuple(OPTIMIZERS)
+
+
+def quick(**fields: Any) -> bench.RunSpec:
+    defaults: dict[str, Any] = {"problem": "mnist_logreg", "optimizer": "sgd", "iterations": 12}
+    return bench.RunSpec(**(defaults | fields))
+
+
+def losses(record: RunRecord) -> np.ndarray:
+    assert record.status == "completed", record.error
+    return record.values["loss"]
+
+
+@pytest.mark.parametrize("optimizer", BUILT_IN)
+def test_same_seed_gives_bit_identical_losses(optimizer: str, device: str) -> None:
+    spec = quick(optimizer=optimizer, seed=3, device=device)
+    first, second = bench.run(spec), bench.run(spec)
+    if device == "cpu":
+        assert losses(first).tobytes() == losses(second).tobytes()
+    else:  # some CUDA kernels add in any order
+        np.testing.assert_allclose(losses(first), losses(second), rtol=1e-4)
+
+
+def test_other_seeds_give_other_losses() -> None:
+    assert not np.array_equal(losses(bench.run(quick(seed=0))), losses(bench.run(quick(seed=1))))
+
+
+@pytest.mark.parametrize("optimizer", BUILT_IN)
+def test_an_evaluation_changes_no_loss(optimizer: str) -> None:
+    spec = quick(optimizer=optimizer)
+    often, never = (losses(bench.run(replace(spec, eval_every=every))) for every in (1, 0))
+    assert often.tobytes() == never.tobytes()
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
+    """The inputs of every batch that is drawn for training."""
+    drawn: list[Tensor] = []
+    batch = TensorData.batch
+
+    def spy(self: TensorData, indices: Tensor) -> tuple[Tensor, Tensor]:
+        drawn.append(indices.clone())
+        return batch(self, indices)
+
+    monkeypatch.setattr(TensorData, "batch", spy)
+    return drawn
+
+
+def test_all_optimizers_see_the_same_batches_and_start_from_the_same_point(
+    seen: list[Tensor],
+) -> None:
+    orders, starts = [], []
+    for optimizer in (*BUILT_IN, "torch.optim:LBFGS"):
+        seen.clear()
+        record = bench.run(quick(optimizer=optimizer, eval_every=0, iterations=4))
+        orders.append(torch.stack(seen))
+        starts.append(losses(record)[0])
+    assert all(torch.equal(orders[0], order) for order in orders)
+    assert len(set(starts)) == 1
+
+
+def test_global_random_state_is_left_alone() -> None:
+    torch.manual_seed(9)
+    expected = torch.rand(3)
+    torch.manual_seed(9)
+    bench.run(quick(optimizer="diag_ggn_mc"))
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_losses_equal_the_loop_written_by_hand() -> None:
+    """SGD on the quadratic with the whole data as batch: no randomness but the start."""
+    spec = quick(problem="quadratic", hyperparameters={"lr": 0.1}, iterations=5, dtype="float64")
+    found = losses(bench.run(spec))
+    prepared = harness.prepare(spec)
+    torch.manual_seed(harness.stream_seed(0, "initialisation"))
+    weight = next(prepared.problem.make_model().double().parameters()).detach().clone()
+    data, velocity, expected = prepared.problem.train, torch.zeros_like(weight), []
+    momentum = float(OPTIMIZERS["sgd"].defaults.get("momentum", 0.0))
+    for _ in range(5):
+        error = data.inputs @ weight.T - data.targets
+        expected.append((error**2).mean().item())
+        velocity = momentum * velocity + 2 * (error.T @ data.inputs) / len(data)
+        weight = weight - 0.1 * velocity
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
+def test_rows_and_evaluations_of_a_completed_run() -> None:
+    record = bench.run(quick(iterations=120, eval_every=50))
+    assert list(record.iterations["iteration"]) == list(range(120))
+    assert [row["iteration"] for row in record.evaluations] == [0, 50, 100, 120]
+    assert record.evaluations[0]["seconds"] == 0
+    assert record.evaluations[-1]["seconds"] == pytest.approx(record.seconds.sum())
+    phases = record.iterations[["data_s", "forward_s", "backward_s", "step_s"]]
+    assert (phases > 0).all(axis=None)
+    assert record.iterations["accuracy"].between(0, 1).all()
+
+
+def test_losses_are_read_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between blocks nothing is read from the device: on CUDA that would wait for it."""
+    reads: list[int] = []
+    tolist, item = Tensor.tolist, Tensor.item
+    done = 0
+
+    def spy(method: Callable[[Tensor], Any]) -> Callable[[Tensor], Any]:
+        def read(self: Tensor) -> Any:
+            reads.append(done)
+            return method(self)
+
+        return read
+
+    def count(iterations: int) -> None:
+        nonlocal done
+        if iterations == 1:
+            monkeypatch.setattr(Tensor, "tolist", spy(tolist))
+            monkeypatch.setattr(Tensor, "item", spy(item))
+        done = iterations
+
+    bench.run(quick(optimizer="sgd", iterations=120, eval_every=0), on_iteration=count)
+    assert set(reads) == {50, 100, 120}
+
+
+def test_clocked_seconds_are_a_budget() -> None:
+    record = bench.run(quick(iterations=None, seconds=0.05, eval_every=0))
+    total = record.seconds.cumsum()
+    assert total[-1] >= 0.05
+    assert (total[:-1] < 0.05).all()
+
+
+def test_a_target_ends_the_run_at_the_evaluation_that_reaches_it() -> None:
+    record = bench.run(quick(iterations=2000, until=("accuracy", 0.6), eval_every=5))
+    assert record.evaluations[-1]["accuracy"] >= 0.6
+    assert all(row["accuracy"] < 0.6 for row in record.evaluations[:-1])
+    assert len(record.iterations) == record.evaluations[-1]["iteration"] < 2000
+
+
+def test_a_target_that_shrinks_is_reached_from_above() -> None:
+    record = bench.run(quick(iterations=2000, until=("loss", 1.5), eval_every=5))
+    assert record.evaluations[-1]["loss"] <= 1.5
+    assert all(row["loss"] > 1.5 for row in record.evaluations[:-1])
+
+
+class Sabotage(torch.optim.SGD):
+    """SGD that does something to the parameters at step ``at``."""
+
+    def __init__(self, params: Any, at: int = 0, raises: bool = False) -> None:
+        super().__init__(params, lr=0.01)
+        self.at, self.raises, self.steps = at, raises, 0
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        if self.steps == self.at and self.raises:
+            raise RuntimeError("the optimizer broke")
+        super().step()
+        if self.steps == self.at:
+            for group in self.param_groups:
+                for parameter in group["params"]:
+                    parameter.data.fill_(math.inf)
+        self.steps += 1
+
+
+@pytest.fixture(autouse=True)
+def _sabotage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(OPTIMIZERS, "sabotage", OptimizerSpec(name="sabotage", factory=Sabotage))
+
+
+@pytest.mark.parametrize("at", [0, 1, 30, 49, 50, 73])
+def test_a_non_finite_loss_ends_the_run_at_its_iteration(at: int) -> None:
+    """The step after loss ``at`` spoils the parameters, so loss ``at + 1`` is the first bad one."""
+    spec = quick(optimizer="sabotage", hyperparameters={"at": at}, iterations=120, eval_every=0)
+    record = bench.run(spec)
+    assert (record.status, record.diverged_at) == ("diverged", at + 1)
+    assert len(record.iterations) == at + 2
+    assert np.isfinite(record.values["loss"][: at + 1]).all()
+    assert not np.isfinite(record.values["loss"][at + 1])
+
+
+def test_parameters_spoiled_by_the_last_step_are_a_divergence() -> None:
+    spec = quick(optimizer="sabotage", hyperparameters={"at": 11}, eval_every=50)
+    record = bench.run(spec)
+    assert (record.status, record.diverged_at, len(record.iterations)) == ("diverged", 12, 12)
+
+
+def test_an_exception_after_divergence_is_a_divergence() -> None:
+    """BackPACK's sampler raises on NaN probabilities: its consequence, not the outcome."""
+    spec = quick(optimizer="diag_ggn_mc", hyperparameters={"lr": 1e38}, iterations=60)
+    record = bench.run(spec)
+    assert record.status == "diverged"
+    assert record.diverged_at is not None
+    assert 0 < record.diverged_at < 50
+    assert np.isfinite(record.values["loss"][: record.diverged_at]).all()
+
+
+def test_an_exception_is_a_failed_run_with_its_traceback() -> None:
+    spec = quick(optimizer="sabotage", hyperparameters={"at": 3, "raises": True}, eval_every=0)
+    record = bench.run(spec)
+    assert record.status == "failed"
+    assert "RuntimeError: the optimizer broke" in record.error
+    assert len(record.iterations) == 3
+
+
+def test_ctrl_c_is_an_interrupted_run_that_keeps_its_rows() -> None:
+    def stop(done: int) -> None:
+        if done == 7:
+            raise KeyboardInterrupt
+
+    record = bench.run(quick(), on_iteration=stop)
+    assert (record.status, len(record.iterations)) == ("interrupted", 7)
+
+
+def test_a_closure_without_default_is_given_one_and_its_time_is_split() -> None:
+    spec = quick(optimizer="torch.optim:LBFGS", iterations=3, hyperparameters={"lr": 0.1})
+    lbfgs, sgd = bench.run(spec), bench.run(quick(iterations=3))
+    assert losses(lbfgs)[0] == losses(sgd)[0]
+    assert losses(lbfgs)[-1] < losses(lbfgs)[0]
+    assert (lbfgs.iterations[["forward_s", "backward_s", "step_s"]] > 0).all(axis=None)
+
+
+class Counted(torch.optim.Optimizer):
+    """Evaluates its closure twice a step; each call of time advances a fake clock by one."""
+
+    def __init__(self, params: Any) -> None:
+        super().__init__(params, {})
+
+    def step(self, closure: Callable[[], Any]) -> None:  # type: ignore[override]
+        closure()
+        closure()
+
+
+def test_closure_times_are_exclusive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Marks at data, step, then twice forward, backward, step: one tick between neighbours."""
+    monkeypatch.setitem(OPTIMIZERS, "counted", OptimizerSpec(name="counted", factory=Counted))
+    ticks = itertools.count(step=1_000_000_000)
+    monkeypatch.setattr("time.perf_counter_ns", lambda: next(ticks))
+    record = bench.run(quick(optimizer="counted", iterations=2, eval_every=0))
+    phases = record.iterations[["data_s", "forward_s", "backward_s", "step_s"]]
+    np.testing.assert_allclose(phases.to_numpy(), [[1, 2, 2, 3]] * 2)
+
+
+def test_only_due_steps_pay_for_curvature(monkeypatch: pytest.MonkeyPatch) -> None:
+    from backpack.extensions import DiagGGNExact
+
+    modules: list[nn.Module] = []
+    call = DiagGGNExact.__call__
+
+    def spy(self: DiagGGNExact, module: nn.Module, *gradients: Any) -> None:
+        modules.append(module)
+        call(self, module, *gradients)
+
+    monkeypatch.setattr(DiagGGNExact, "__call__", spy)
+    settings = {"update_every": 5}
+    bench.run(quick(optimizer="diag_ggn_exact", hyperparameters=settings, iterations=11))
+    refreshes = sum(isinstance(module, nn.CrossEntropyLoss) for module in modules)
+    assert refreshes == 1 + 3  # the warm-up iteration; iterations 0, 5 and 10
+
+
+def layer_norm_problem(options: ProblemOptions) -> Problem:
+    data = TensorData(torch.randn(8, 4), torch.randint(3, (8,)))
+    return Problem(
+        make_model=lambda: nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4), nn.Linear(4, 3)),
+        make_loss=nn.CrossEntropyLoss,
+        train=data,
+        held_out=data,
+        source=DataSource(name="random", detail="random", checksum="0"),
+        batch_size=4,
+        evaluate=lambda model, loss_fn, held_out: {"loss": loss_fn(*_forward(model, held_out))},
+    )
+
+
+def _forward(model: nn.Module, data: TensorData) -> tuple[Tensor, Tensor]:
+    inputs, targets = data.batch(torch.arange(len(data)))
+    return model(inputs), targets
+
+
+def test_a_problem_without_accuracy_and_a_model_that_backpack_cannot_extend(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spec = ProblemSpec(name="layer_norm", build=layer_norm_problem)
+    monkeypatch.setitem(PROBLEMS, "layer_norm", spec)
+    record = bench.run(quick(problem="layer_norm"))
+    assert record.status == "completed"
+    assert record.iterations["accuracy"].isna().all()
+    with pytest.raises(UsageError, match=r"model\.1: it has no rule for torch.*LayerNorm"):
+        bench.run(quick(problem="layer_norm", optimizer="diag_ggn_mc"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"optimizer": "agam"}, "Unknown optimizer 'agam'. Did you mean 'adam'"),
+        ({"problem": "mnist"}, "Unknown problem 'mnist'. Did you mean 'mnist_"),
+        ({"hyperparameters": {"lrr": 1}}, "'lrr'. Did you mean 'lr'"),
+        ({"hyperparameters": {"lr": -1}}, "Invalid learning rate: -1"),
+        ({"device": "cuda:99"}, "Device 'cuda:99' is not available. Available here: auto, cpu"),
+        ({"device": "tpu"}, "Device 'tpu' is not available"),
+        ({"batch_size": 4001}, "batch_size=4001 is not valid: mnist_logreg has 4000"),
+        ({"until": ("acuracy", 1)}, "'acuracy'. Did you mean 'accuracy'"),
+    ],
+    ids=str,
+)
+def test_what_cannot_run_is_told_before_anything_runs(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message.replace(".", r"\.")):
+        bench.run(quick(**fields))
+
+
+def test_run_id_follows_what_decides_losses_and_nothing_else() -> None:
+    base = harness.prepare(quick()).run_id
+    same = [quick(label="other"), quick(hyperparameters={"nesterov": False})]
+    other = [
+        quick(seed=1),
+        quick(iterations=13),
+        quick(dtype="float64"),
+        quick(split="validation"),
+        quick(hyperparameters={"lr": 0.123}),
+        quick(batch_size=64),
+    ]
+    assert {harness.prepare(spec).run_id for spec in same} == {base}
+    assert base not in {harness.prepare(spec).run_id for spec in other}
+
+
+@pytest.mark.gpu
+def test_cuda_runs_record_memory_and_never_wait_inside_an_iteration() -> None:
+    spec = quick(problem="mnist_cnn", optimizer="adam", device="cuda", eval_every=0)
+    torch.cuda.set_sync_debug_mode("default")
+    record = bench.run(replace(spec, iterations=60))
+    assert record.status == "completed"
+    assert record.peak_memory_bytes is not None
+    assert record.peak_memory_bytes > 0
+
+    def forbid(done: int) -> None:
+        torch.cuda.set_sync_debug_mode("error" if done < 40 else "default")
+
+    try:
+        assert bench.run(replace(spec, iterations=45), on_iteration=forbid).status == "completed"
+    finally:
+        torch.cuda.set_sync_debug_mode("default")

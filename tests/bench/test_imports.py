@@ -1,0 +1,40 @@
+"""Which way data flows: from torch to the record, and no torch from there on."""
+
+import subprocess
+import sys
+
+import pytest
+
+WITHOUT_TORCH = (
+    "bench", "bench.cli", "bench.doctor", "bench.options", "bench.plots", "bench.problems",
+    "bench.record", "bench.report", "bench.spec", "bench.stability", "bench.stats", "bench.store",
+    "bench.summary", "bench.tables", "bench.views", "optimizers",
+)  # fmt: skip
+
+
+def imported_by(statement: str) -> set[str]:
+    """Top-level and dotted names of all modules that a statement loads in a fresh interpreter."""
+    code = f"{statement}\nimport sys\nprint(*sys.modules)"
+    finished = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    return set(finished.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("module", WITHOUT_TORCH)
+def test_from_the_record_on_nothing_imports_torch(module: str) -> None:
+    assert "torch" not in imported_by(f"import {module}")
+
+
+def test_optimizers_never_import_bench() -> None:
+    everything = "import optimizers, optimizers.diag_ggn, optimizers.curvature.backpack"
+    assert not {name for name in imported_by(everything) if name.partition(".")[0] == "bench"}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["run", "--help"]])
+def test_help_and_list_import_neither_torch_nor_pandas(arguments: list[str]) -> None:
+    statement = (
+        f"import sys, bench.cli; sys.argv = ['optbench', *{arguments!r}]\n"
+        "try: bench.cli.main()\nexcept SystemExit: pass"
+    )
+    assert not {"torch", "pandas", "pyarrow", "matplotlib"} & imported_by(statement)

@@ -1,0 +1,162 @@
+"""Records survive the disk unchanged; damaged and foreign files are named and skipped."""
+
+import math
+import os
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import bench
+from bench import store
+from bench.record import COLUMNS
+from bench.store import DamagedRecordWarning
+from optimizers import UsageError
+from tests.bench.records import made_record
+
+
+def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
+    record = bench.run(bench.RunSpec(problem="quadratic", optimizer="adam", iterations=7))
+    store.save(record, tmp_path)
+    (loaded,) = bench.load(tmp_path)
+    assert loaded.metadata() == record.metadata()
+    for name in COLUMNS:
+        np.testing.assert_array_equal(loaded.values[name], record.values[name])
+    assert loaded.iterations.equals(record.iterations)
+
+
+def test_non_finite_values_come_back(tmp_path: Path) -> None:
+    evaluation = {"iteration": 1.0, "seconds": 0.1, "loss": math.inf, "accuracy": math.nan}
+    record = made_record(
+        losses=[1.0, math.nan], status="diverged", diverged_at=1, evaluations=[evaluation]
+    )
+    store.save(record, tmp_path)
+    (loaded,) = bench.load(tmp_path)
+    assert math.isnan(loaded.values["loss"][1])
+    assert loaded.evaluations[0]["loss"] == math.inf
+    assert math.isnan(loaded.evaluations[0]["accuracy"])
+
+
+def test_a_run_without_iterations_comes_back(tmp_path: Path) -> None:
+    store.save(made_record(losses=[], status="failed", error="Traceback"), tmp_path)
+    (loaded,) = bench.load(tmp_path)
+    assert (len(loaded.iterations), loaded.error) == (0, "Traceback")
+
+
+def test_file_is_named_by_id_and_start(tmp_path: Path) -> None:
+    path = store.save(made_record(), tmp_path)
+    assert path == tmp_path / "runs" / "0123456789abcdef-20260102T030405678901Z.parquet"
+
+
+def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_off(table: pa.Table, file: object, **options: object) -> None:
+        file.write(b"PAR1 and half of the rest")  # type: ignore[attr-defined]
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pq, "write_table", break_off)
+    with pytest.raises(OSError, match="No space left"):
+        store.save(made_record(), tmp_path)
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def spoil(path: Path, kind: str) -> None:
+    content = path.read_bytes()
+    table = pq.read_table(path)
+    if kind == "truncated":
+        path.write_bytes(content[: len(content) // 2])
+    elif kind == "empty":
+        path.write_bytes(b"")
+    elif kind == "bit flipped":
+        middle = content.index(np.float64(0.003).tobytes())
+        path.write_bytes(content[:middle] + b"\xff" + content[middle + 1 :])
+    elif kind == "foreign parquet":
+        pq.write_table(pa.table({"a": [1]}), path)
+    elif kind == "column missing":
+        pq.write_table(table.drop_columns(["loss"]), path)
+    elif kind == "metadata damaged":
+        pq.write_table(table.replace_schema_metadata({"optbench": "{"}), path)
+    elif kind == "later schema":
+        later = table.schema.metadata[b"optbench"].replace(
+            b'"schema_version": 1', b'"schema_version": 99'
+        )
+        pq.write_table(table.replace_schema_metadata({"optbench": later}), path)
+    elif kind == "metadata of another kind":
+        pq.write_table(table.replace_schema_metadata({"optbench": "[1, 2]"}), path)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "truncated",
+        "empty",
+        "bit flipped",
+        "foreign parquet",
+        "column missing",
+        "metadata damaged",
+        "later schema",
+        "metadata of another kind",
+    ],
+)
+def test_a_damaged_or_foreign_file_is_named_and_the_rest_is_used(tmp_path: Path, kind: str) -> None:
+    damaged = store.save(made_record(label="bad", optimizer="bad"), tmp_path)
+    store.save(made_record(run_id="fedcba9876543210"), tmp_path)
+    spoil(damaged, kind)
+    with pytest.warns(DamagedRecordWarning, match=damaged.name):
+        loaded = bench.load(tmp_path)
+    assert [record.run_id for record in loaded] == ["fedcba9876543210"]
+    with pytest.warns(DamagedRecordWarning, match=damaged.name):
+        assert store.find(tmp_path, "0123456789abcdef", None) is None
+
+
+def test_only_finished_runs_of_this_machine_are_found(tmp_path: Path) -> None:
+    for minutes, status in enumerate(["failed", "interrupted"]):
+        store.save(made_record(status=status, minutes=minutes), tmp_path)
+    assert store.find(tmp_path, "0123456789abcdef", "abc") is None
+    store.save(made_record(status="diverged", minutes=2), tmp_path)
+    assert store.find(tmp_path, "0123456789abcdef", "another machine") is None
+    found = store.find(tmp_path, "0123456789abcdef", "abc")
+    assert found is not None
+    assert found.status == "diverged"
+    store.save(made_record(minutes=3), tmp_path)
+    newest = store.find(tmp_path, "0123456789abcdef", "abc")
+    assert newest is not None
+    assert newest.status == "completed"
+
+
+def test_runs_are_loaded_by_age(tmp_path: Path) -> None:
+    ids = ["c" * 16, "a" * 16, "b" * 16]
+    for minutes, run_id in enumerate(ids):
+        store.save(made_record(run_id=run_id, minutes=minutes), tmp_path)
+    assert [record.run_id for record in bench.load(tmp_path / "runs")] == ids
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"Results folder '.*nowhere' does not exist"):
+        bench.load(tmp_path / "nowhere")
+
+
+def test_an_unwritable_folder_is_told(tmp_path: Path) -> None:
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file stands where the folder should be")
+    with pytest.raises(
+        UsageError, match=r"Results folder '.*blocked' cannot be written.*--results"
+    ):
+        store.require_writable(blocked)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_a_folder_without_permission_is_told(tmp_path: Path) -> None:
+    tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    with pytest.raises(UsageError, match=r"cannot be written: Permission denied"):
+        store.require_writable(tmp_path / "results")
+
+
+def test_a_relabelled_record_is_otherwise_the_same() -> None:
+    record = made_record()
+    other = record.relabelled("fast")
+    assert (other.label, record.label) == ("fast", "sgd")
+    assert replace(other, config=record.config).metadata() == record.metadata()

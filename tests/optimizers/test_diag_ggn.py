@@ -1,0 +1,239 @@
+"""DiagGGN's updates equal its formula, and its diagonals are fresh or missing, never stale."""
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from optimizers import DiagGGN, UsageError
+from optimizers.curvature.backpack import exact
+from tests.cases import NETWORKS, Case
+from tests.reference import ggn_diagonal
+
+
+def extended(name: str = "mlp_relu", **settings: Any) -> tuple[Case, DiagGGN]:
+    torch.manual_seed(5)
+    case = NETWORKS[name]()
+    curvature = exact()
+    curvature.extend(case.model, case.loss_fn)
+    return case, DiagGGN(case.model.named_parameters(), curvature=curvature, **settings)
+
+
+def backward(case: Case, optimizer: DiagGGN) -> None:
+    optimizer.zero_grad()
+    with optimizer.backward_context():
+        case.loss_fn(case.model(case.inputs), case.targets).backward()
+
+
+def gradients(case: Case) -> list[Tensor]:
+    loss = case.loss_fn(case.model(case.inputs), case.targets)
+    return list(torch.autograd.grad(loss, list(case.model.parameters())))
+
+
+def close(found: Sequence[Tensor], expected: Sequence[Tensor]) -> bool:
+    pairs = zip(found, expected, strict=True)
+    return all(torch.allclose(a, b, rtol=1e-10, atol=1e-14) for a, b in pairs)
+
+
+class Reference:
+    """The update written out, on the same network without BackPACK and with dense curvature."""
+
+    def __init__(self, name: str, **settings: float) -> None:
+        torch.manual_seed(5)
+        self.case = case = NETWORKS[name]()
+        self.settings = {
+            "lr": 0.05,
+            "damping": 1.0,
+            "momentum": 0.0,
+            "weight_decay": 0.0,
+            "curvature_ema": 0.0,
+            "update_every": 1,
+        } | settings
+        self.buffers: list[Any] = [0.0 for _ in case.model.parameters()]
+        self.averages: list[Any] = [0.0 for _ in case.model.parameters()]
+        self.steps = self.refreshes = 0
+
+    def step(self) -> None:
+        case, s = self.case, self.settings
+        grads = gradients(case)
+        if self.steps % s["update_every"] == 0:
+            fresh = ggn_diagonal(case.model, case.loss_fn, case.inputs, case.targets)
+            beta = s["curvature_ema"]
+            self.averages = [
+                beta * old + (1 - beta) * new for old, new in zip(self.averages, fresh, strict=True)
+            ]
+            self.refreshes += 1
+        self.steps += 1
+        correction = 1 - s["curvature_ema"] ** self.refreshes if s["curvature_ema"] else 1.0
+        with torch.no_grad():
+            for index, parameter in enumerate(case.model.parameters()):
+                direction = grads[index] / (self.averages[index] / correction + s["damping"])
+                self.buffers[index] = s["momentum"] * self.buffers[index] + direction
+                parameter.mul_(1 - s["lr"] * s["weight_decay"])
+                parameter.sub_(s["lr"] * self.buffers[index])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"lr": 0.3, "damping": 1e-3},
+        {"momentum": 0.9},
+        {"weight_decay": 0.1},
+        {"curvature_ema": 0.95},
+        {"update_every": 3},
+        {"momentum": 0.5, "weight_decay": 0.01, "curvature_ema": 0.9, "update_every": 2},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("name", ["mlp_relu", "cnn", "regression"])
+def test_updates_equal_the_formula(name: str, settings: dict[str, float]) -> None:
+    case, optimizer = extended(name, **settings)
+    reference = Reference(name, **settings)
+    for _ in range(7):
+        backward(case, optimizer)
+        optimizer.step()
+        reference.step()
+        found, expected = case.model.parameters(), reference.case.model.parameters()
+        assert close([p.detach() for p in found], [p.detach() for p in expected])
+
+
+def test_tutorials_defaults() -> None:
+    _, optimizer = extended()
+    (group,) = optimizer.param_groups
+    assert (group["lr"], group["damping"]) == (0.05, 1.0)
+
+
+def test_parameter_groups_have_their_own_settings() -> None:
+    torch.manual_seed(6)
+    case = NETWORKS["linear"]()
+    weight, bias = case.model.parameters()
+    before = [weight.detach().clone(), bias.detach().clone()]
+    diagonals = ggn_diagonal(case.model, case.loss_fn, case.inputs, case.targets)
+    grads = gradients(case)
+    curvature = exact()
+    curvature.extend(case.model, case.loss_fn)
+    groups = [{"params": [weight]}, {"params": [bias], "lr": 0.5, "damping": 0.1}]
+    optimizer = DiagGGN(groups, curvature=curvature, lr=0.2, damping=2.0)
+    backward(case, optimizer)
+    optimizer.step()
+    expected = [
+        before[0] - 0.2 * grads[0] / (diagonals[0] + 2.0),
+        before[1] - 0.5 * grads[1] / (diagonals[1] + 0.1),
+    ]
+    assert close([weight.detach(), bias.detach()], expected)
+
+
+def test_parameters_without_gradient_are_left_alone() -> None:
+    case, optimizer = extended("mlp_relu")
+    first = next(case.model.parameters())
+    first.requires_grad_(False)
+    before = first.clone()
+    backward(case, optimizer)
+    optimizer.step()
+    assert torch.equal(first, before)
+
+
+def test_a_missing_diagonal_is_an_error_that_says_what_to_do() -> None:
+    case, optimizer = extended()
+    before = [p.detach().clone() for p in case.model.parameters()]
+    with exact().context(refresh=False):  # silences BackPACK's warning, computes nothing
+        case.loss_fn(case.model(case.inputs), case.targets).backward()
+    with pytest.raises(RuntimeError, match=r"Parameter 0\.weight \(shape \[7, 5\]\).*_context"):
+        optimizer.step()
+    assert all(torch.equal(a, b) for a, b in zip(before, case.model.parameters(), strict=True))
+
+
+def test_a_diagonal_older_than_the_gradient_is_missing() -> None:
+    """BackPACK alone would leave the first pass's diagonal for the second pass's gradient."""
+    case, optimizer = extended()
+    backward(case, optimizer)
+    case.model.zero_grad()
+    with exact().context(refresh=False):
+        case.loss_fn(case.model(case.inputs), case.targets).backward()
+    with pytest.raises(RuntimeError, match="no curvature diagonal of the same backward pass"):
+        optimizer.step()
+
+
+def test_a_step_uses_the_diagonal_up() -> None:
+    case, optimizer = extended()
+    backward(case, optimizer)
+    optimizer.step()
+    with pytest.raises(RuntimeError, match="no curvature diagonal"):
+        optimizer.step()
+
+
+def test_between_refreshes_the_backward_pass_computes_no_curvature() -> None:
+    case, optimizer = extended(update_every=3)
+    present = []
+    for _ in range(7):
+        backward(case, optimizer)
+        present.append(hasattr(next(case.model.parameters()), "diag_ggn_exact"))
+        optimizer.step()
+    assert present == [True, False, False, True, False, False, True]
+
+
+def test_a_closure_is_evaluated_and_its_loss_returned() -> None:
+    case, optimizer = extended()
+    expected = case.loss_fn(case.model(case.inputs), case.targets).item()
+
+    def closure() -> float:
+        optimizer.zero_grad()
+        with optimizer.backward_context():
+            loss: Tensor = case.loss_fn(case.model(case.inputs), case.targets)
+            loss.backward()
+        return loss.item()
+
+    assert optimizer.step(closure) == expected
+    assert case.loss_fn(case.model(case.inputs), case.targets).item() < expected
+
+
+def test_state_dict_resumes_between_refreshes() -> None:
+    settings: dict[str, Any] = {"momentum": 0.9, "curvature_ema": 0.5, "update_every": 3}
+    case, optimizer = extended(**settings)
+    for _ in range(4):
+        backward(case, optimizer)
+        optimizer.step()
+    twin_model = copy.deepcopy(case.model)
+    twin = Case(twin_model, case.loss_fn, case.inputs, case.targets)
+    curvature = exact()
+    curvature.extend(twin.model, twin.loss_fn)
+    resumed = DiagGGN(twin.model.named_parameters(), curvature=curvature, **settings)
+    resumed.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    for _ in range(4):
+        for each, stepping in ((case, optimizer), (twin, resumed)):
+            backward(each, stepping)
+            stepping.step()
+    pairs = zip(case.model.parameters(), twin.model.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize(
+    ("setting", "rule"),
+    [
+        ({"lr": -0.1}, r"lr=-0.1 is not valid: it is a number >= 0"),
+        ({"damping": -1.0}, r"damping=-1.0 is not valid: it is a number >= 0"),
+        ({"damping": float("nan")}, r"damping=nan is not valid"),
+        ({"momentum": 1.0}, r"momentum=1.0 is not valid: it is a number in \[0, 1\)"),
+        ({"weight_decay": -1}, r"weight_decay=-1 is not valid"),
+        ({"curvature_ema": 1.5}, r"curvature_ema=1.5 is not valid"),
+        ({"update_every": 0}, r"update_every=0 is not valid: it is a whole number >= 1"),
+        ({"update_every": 2.5}, r"update_every=2.5 is not valid"),
+        ({"damping": "much"}, r"damping='much' is not valid"),
+    ],
+    ids=str,
+)
+def test_settings_outside_their_range_are_refused(setting: dict[str, Any], rule: str) -> None:
+    with pytest.raises(UsageError, match=rule):
+        extended(**setting)
+
+
+def test_update_every_is_the_same_in_all_groups() -> None:
+    _, optimizer = extended("linear")
+    extra = torch.nn.Parameter(torch.zeros(1, dtype=torch.float64))
+    with pytest.raises(UsageError, match="update_every=2 is not valid: it is the same in all"):
+        optimizer.add_param_group({"params": [("extra", extra)], "update_every": 2})
+    assert len(optimizer.param_groups) == 1
