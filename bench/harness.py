@@ -24,7 +24,7 @@ from bench.phases import BACKWARD, FORWARD, STEP, phase_clock
 from bench.problems import REGISTRY as PROBLEM_REGISTRY
 from bench.problems import ProblemOptions
 from bench.problems.problem import Problem
-from bench.record import COLUMNS, PHASES, RunRecord, Status
+from bench.record import COLUMNS, PHASES, RunRecord, Status, reaches
 from bench.seeding import stream_seed
 from bench.spec import RunSpec
 from optimizers import REGISTRY as OPTIMIZER_REGISTRY
@@ -199,6 +199,7 @@ class _Loop:
         self._losses: list[float] = []
         self._accuracies: list[float] = []
         self._phases: list[list[float]] = []
+        self._clocked_s = 0.0
         self.evaluations: list[dict[str, float]] = []
         self.peak_memory_bytes: int | None = None
         self.warmup_s = 0.0
@@ -286,7 +287,7 @@ class _Loop:
                 self._on_iteration(done)
             if done % self._block_size == 0:
                 self._read_block()
-                if spec.seconds is not None and self._clocked() >= spec.seconds:
+                if spec.seconds is not None and self._clocked_s >= spec.seconds:
                     break
             if spec.eval_every and done % spec.eval_every == 0:
                 self._read_block()
@@ -300,9 +301,6 @@ class _Loop:
 
     def _iteration_of(self, bound: BoundOptimizer, batches: Iterator[Tensor]) -> Callable[[], None]:
         return _iteration_of(bound, self._train, batches, self._problem, self._clock, self._block)
-
-    def _clocked(self) -> float:
-        return sum(map(sum, self._phases))
 
     def _read_block(self) -> None:
         """Read the losses of the block from the device.
@@ -331,6 +329,7 @@ class _Loop:
         self._losses += losses[:kept]
         self._accuracies += accuracies[:kept]
         self._phases += phases[:kept]
+        self._clocked_s += sum(map(sum, phases[:kept]))
         if diverged:
             raise _DivergenceError(first + finite.index(False))
 
@@ -346,16 +345,14 @@ class _Loop:
         with torch.no_grad():
             metrics = self._problem.evaluate(bound.model, bound.loss_fn, self._held_out)
         bound.model.train(training)
-        row = {"iteration": float(done), "seconds": self._clocked()}
+        row = {"iteration": float(done), "seconds": self._clocked_s}
         row |= {name: float(value) for name, value in metrics.items()}
         self.evaluations.append(row)
         self._reset_peak()
         if self._spec.until is None:
             return False
         name, target = self._spec.until
-        if self._problem.metrics[name] == "max":
-            return row[name] >= target
-        return row[name] <= target
+        return reaches(row[name], target, self._problem.metrics[name])
 
     def _reset_peak(self) -> None:
         if self._device.type == "cuda":

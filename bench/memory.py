@@ -50,6 +50,7 @@ def measure(spec: RunSpec, results: Path, session: str) -> RunRecord:
         input=request,
         capture_output=True,
         text=True,
+        env=os.environ | {"OPTBENCH_OFFLINE": "1"},  # what can be downloaded already is
     )
     if finished.returncode != 0:
         last = finished.stderr.strip().splitlines()[-1:] or ["no message"]

@@ -83,6 +83,14 @@ class RunRecord:
         return np.sum([self.values[name] for name in PHASE_COLUMNS], axis=0)
 
     @property
+    def target_reached(self) -> bool:
+        """Whether the last evaluation reached the target of ``until``."""
+        if self.config["until"] is None or not self.evaluations:
+            return False
+        name, target = self.config["until"]
+        return reaches(self.evaluations[-1][name], target, self.metrics[name])
+
+    @property
     def key(self) -> str:
         """Name of this execution: the run id and the start, as in its file's name."""
         return f"{self.run_id}-{self.started_at:%Y%m%dT%H%M%S%fZ}"
@@ -133,6 +141,11 @@ class RunRecord:
             {name: float(value) for name, value in row.items()} for row in facts["evaluations"]
         ]
         return cls(values=values, **known)
+
+
+def reaches(value: float, target: float, better: str) -> bool:
+    """Whether a metric is at its target or beyond; ``better`` is ``"min"`` or ``"max"``."""
+    return value >= target if better == "max" else value <= target
 
 
 def _jsonable(value: Any) -> Any:

@@ -51,6 +51,7 @@ def write(
     parts = [
         f"# {_escape(title)}",
         _markdown(tables.convergence(rows)),
+        _markdown(tables.length(rows)) if tables.lengths_differ(rows) else "",
         _markdown(tables.cost(rows)),
         " ".join(tables.NOTES),
         _data_warning(first),

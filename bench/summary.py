@@ -35,8 +35,13 @@ class Row:
         label: The label.
         optimizer: Its name in the registry.
         hyperparameters: The settings that were given or differ from the factory's defaults.
+        split: What the metrics were evaluated on, ``"test"`` or ``"validation"``.
         final_loss: Mean of the last mini-batch losses of a run, over seeds.
-        metrics: Last evaluation on held-out data by metric, over seeds.
+        metrics: Last evaluation by metric, over seeds.
+        iterations: How long the runs were, over seeds.
+        clocked_s: How long the runs took, without evaluation, over seeds.
+        target: What ended a run early, as in ``accuracy=0.97``; empty if nothing could.
+        reached: How many runs reached the target.
         phase_s: Seconds per iteration by phase: total over iterations, all seeds.
         iteration_s: Their sum.
         plain_gradients: Seconds per iteration as a multiple of a plain gradient, measured right
@@ -49,8 +54,13 @@ class Row:
     label: str
     optimizer: str
     hyperparameters: Mapping[str, Any]
+    split: str
     final_loss: Spread | None
     metrics: Mapping[str, Spread]
+    iterations: Spread | None
+    clocked_s: Spread | None
+    target: str
+    reached: int
     phase_s: Mapping[str, float]
     iteration_s: float
     plain_gradients: Spread | None
@@ -152,8 +162,13 @@ def _row(
         label=label,
         optimizer=records[0].config["optimizer"],
         hyperparameters=records[0].config["settings"],
+        split=records[0].config["split"],
         final_loss=stats.spread([stats.final_loss(r.values["loss"]) for r in completed]),
         metrics={name: value for name, value in metrics.items() if value is not None},
+        iterations=stats.spread([float(len(record.seconds)) for record in completed]),
+        clocked_s=stats.spread([float(record.seconds.sum()) for record in completed]),
+        target="{}={:g}".format(*until) if (until := records[0].config["until"]) else "",
+        reached=sum(record.target_reached for record in completed),
         phase_s={
             phase: stats.per_iteration([record.values[column] for record in timed] or [[]])
             for phase, column in phases

@@ -20,7 +20,7 @@ def convergence(rows: Sequence[Row]) -> Table:
     """Where each optimizer got to."""
     metrics = list(dict.fromkeys(name for row in rows for name in row.metrics))
     metrics.sort(key=lambda name: name == "loss")
-    header = ["optimizer", "train loss", *(f"held-out {name}" for name in metrics), "runs"]
+    header = ["optimizer", "train loss", *(f"{rows[0].split} {name}" for name in metrics), "runs"]
     body = [
         [
             row.label,
@@ -31,6 +31,28 @@ def convergence(rows: Sequence[Row]) -> Table:
         for row in rows
     ]
     return header, body
+
+
+def length(rows: Sequence[Row]) -> Table:
+    """How long each optimizer trained: worth telling where the budget is not in iterations."""
+    header = ["optimizer", "iterations", "seconds", "target", "reached it"]
+    body = [
+        [
+            row.label,
+            spread(row.iterations, digits=0),
+            spread(row.clocked_s),
+            row.target or "–",
+            f"{row.reached} of {sum(row.statuses.values())}" if row.target else "–",
+        ]
+        for row in rows
+    ]
+    return header, body
+
+
+def lengths_differ(rows: Sequence[Row]) -> bool:
+    """Whether runs could end at different iterations."""
+    lengths = {value for row in rows if (s := row.iterations) for value in (s.low, s.high)}
+    return len(lengths) > 1 or any(row.target for row in rows)
 
 
 def cost(rows: Sequence[Row]) -> Table:

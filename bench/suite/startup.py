@@ -31,9 +31,9 @@ def main() -> None:
             if run:
                 rows.append({"command": f"optbench {arguments[0]}", "seconds": seconds})
     table = pd.DataFrame(rows)
-    for name, seconds in table.groupby("command")["seconds"]:
+    for name, own in table.groupby("command")["seconds"]:
         print(
-            f"{name}: median {seconds.median():.3f} s, maximum {seconds.max():.3f} s "
+            f"{name}: median {own.median():.3f} s, maximum {own.max():.3f} s "
             f"of {options.runs} (target < {TARGET_S} s)"
         )
     if options.output:

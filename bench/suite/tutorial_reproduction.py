@@ -26,7 +26,7 @@ QUANTITIES = ("loss", "accuracy")
 
 
 def intervals(records: list[RunRecord]) -> pd.DataFrame:
-    """Per quantity and printed point: the interval of our seeds, and whether the point is inside."""
+    """Per quantity and printed point: the interval, and whether the point is inside."""
     level = 1 - (1 - CONFIDENCE) / len(PRINTED)
     rows = []
     for position, quantity in enumerate(QUANTITIES):
@@ -79,9 +79,7 @@ def main() -> None:
         record = bench.run(bench.RunSpec(**RUN, seed=seed, eval_every=0))
         bench.save(record, output)
         records.append(record)
-        print(
-            f"seed {seed}: {record.status}, last loss {record.values['loss'][-1]:.3f}", flush=True
-        )
+        print(f"seed {seed}: {record.status}, loss {record.values['loss'][-1]:.3f}", flush=True)
     table = intervals(records)
     table.round(4).to_csv(output / "intervals.csv", index=False)
     plots.save(draw(records, table), output / "tutorial")

@@ -79,6 +79,21 @@ def test_only_failed_runs_make_a_row_of_dashes() -> None:
     assert tables.cost([row])[1] == [["sgd"] + ["–"] * 7]
 
 
+def test_length_is_told_where_runs_can_end_early() -> None:
+    until = ("accuracy", 0.8)
+    evaluations = [{"iteration": 2.0, "seconds": 0.02, "loss": 1.0, "accuracy": 0.7}]
+    runs = [
+        made_record(seed=0, until=until),
+        made_record(seed=1, until=until, losses=[1.0, 1.0], evaluations=evaluations),
+    ]
+    (row,) = summarise(runs, [], {})
+    assert tables.lengths_differ([row])
+    assert tables.length([row])[1] == [
+        ["sgd", "2 (2–3)", "0.0250 (0.0200–0.0300)", "accuracy=0.8", "1 of 2"]
+    ]
+    assert not tables.lengths_differ(summarise([made_record()], [], {}))
+
+
 @pytest.mark.parametrize(
     ("field", "values", "named"),
     [
