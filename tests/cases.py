@@ -56,6 +56,20 @@ def cnn(batch: int = 3) -> Case:
     return _classes(model, batch, 1, 8, 8, classes=3)
 
 
+def cnn_uneven(batch: int = 3) -> Case:
+    """Convolutions and pooling with uneven strides, padding, dilation, groups and overlap."""
+    model = nn.Sequential(
+        nn.Conv2d(2, 4, (3, 2), stride=(2, 1), padding=(1, 2), dilation=(1, 2), groups=2),
+        nn.MaxPool2d(3, stride=2, padding=1),
+        nn.Tanh(),
+        nn.Conv2d(4, 3, 2, padding=1, bias=False),
+        nn.MaxPool2d(2, stride=1, ceil_mode=True),
+        nn.Flatten(),
+        nn.Linear(45, 3),
+    )
+    return _classes(model, batch, 2, 9, 7, classes=3)
+
+
 def regression(batch: int = 5) -> Case:
     model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).double()
     inputs, targets = (torch.randn(batch, size, dtype=torch.float64) for size in (3, 2))
@@ -67,5 +81,6 @@ CLASSIFIERS: dict[str, Callable[..., Case]] = {
     "mlp_relu": mlp_relu,
     "mlp_tanh_sigmoid": mlp_tanh_sigmoid,
     "cnn": cnn,
+    "cnn_uneven": cnn_uneven,
 }
 NETWORKS: dict[str, Callable[..., Case]] = CLASSIFIERS | {"regression": regression}

@@ -12,13 +12,14 @@ from backpack.extensions import DiagGGNExact, DiagGGNMC
 from backpack.utils.module_classification import is_no_op
 from torch import Tensor, nn
 
+from optimizers.curvature.fast_rules import install, prepare
 from optimizers.errors import UsageError
 
 # BackPACK's hooks cause this warning whenever a model's input needs no gradient, which is always.
 _HOOK_WARNING = "Full backward hook is firing when gradients are computed with respect to module"
 
 
-def monte_carlo(mc_samples: int = 1) -> "BackpackDiagonal":
+def monte_carlo(mc_samples: int = 1, fast_rules: bool = True) -> "BackpackDiagonal":
     r"""Monte-Carlo estimate of the GGN diagonal.
 
     With targets :math:`\hat y \sim p(\cdot \mid f_\theta(x_n))` drawn from the model itself,
@@ -27,23 +28,28 @@ def monte_carlo(mc_samples: int = 1) -> "BackpackDiagonal":
 
     Args:
         mc_samples: Samples :math:`M` per datum.
+        fast_rules: Use the rules of ``optimizers.curvature.fast_rules`` where there is one, which
+            give the same numbers sooner; ``False`` for BackPACK as it comes.
 
     Raises:
         UsageError: ``mc_samples`` is not a whole number >= 1.
     """
     if not isinstance(mc_samples, int) or isinstance(mc_samples, bool) or mc_samples < 1:
         raise UsageError(f"mc_samples={mc_samples!r} is not valid: it is a whole number >= 1.")
-    return BackpackDiagonal(lambda: DiagGGNMC(mc_samples=mc_samples))
+    return BackpackDiagonal(lambda: DiagGGNMC(mc_samples=mc_samples), fast_rules=fast_rules)
 
 
-def exact() -> "BackpackDiagonal":
+def exact(fast_rules: bool = True) -> "BackpackDiagonal":
     r"""Exact GGN diagonal, :math:`\mathrm{diag}(\frac1N \sum_n J_n^\top H_n J_n)`.
 
     :math:`J_n` is the Jacobian of the model's output for datum n with respect to the parameters,
     :math:`H_n` the Hessian of the loss with respect to that output. Cost grows with the number
     of outputs.
+
+    Args:
+        fast_rules: As for :func:`monte_carlo`.
     """
-    return BackpackDiagonal(DiagGGNExact)
+    return BackpackDiagonal(DiagGGNExact, fast_rules=fast_rules)
 
 
 class BackpackDiagonal:
@@ -54,10 +60,13 @@ class BackpackDiagonal:
     the old one in place.
     """
 
-    def __init__(self, make_extension: Callable[[], DiagGGNMC | DiagGGNExact]) -> None:
+    def __init__(
+        self, make_extension: Callable[[], DiagGGNMC | DiagGGNExact], *, fast_rules: bool = True
+    ) -> None:
         """Wrap an extension; ``make_extension`` builds it anew after a failed backward pass."""
         self._make_extension = make_extension
-        self._extension = make_extension()
+        self._fast_rules = fast_rules
+        self._extension = self._new_extension()
         self._refreshing = False
 
     def extend(self, model: nn.Module, loss_fn: nn.Module) -> tuple[nn.Module, nn.Module]:
@@ -68,6 +77,8 @@ class BackpackDiagonal:
         """
         self._require_supported(model, "model")
         self._require_supported(loss_fn, "loss")
+        if self._fast_rules:
+            prepare(model)
         return extend(model), extend(loss_fn)
 
     def watch(self, parameter: nn.Parameter) -> None:
@@ -92,7 +103,7 @@ class BackpackDiagonal:
                     yield
         except BaseException as error:
             # What a broken pass leaves in the extension would be added to the next one.
-            self._extension = self._make_extension()
+            self._extension = self._new_extension()
             if isinstance(error, NotImplementedError):
                 raise UsageError(f"BackPACK cannot differentiate this model: {error}.") from error
             raise
@@ -102,6 +113,12 @@ class BackpackDiagonal:
     def take(self, parameter: nn.Parameter) -> Tensor | None:
         """Hand over the diagonal (same shape as the parameter) and remove it."""
         return vars(parameter).pop(self._extension.savefield, None)
+
+    def _new_extension(self) -> DiagGGNMC | DiagGGNExact:
+        extension = self._make_extension()
+        if self._fast_rules:
+            install(extension)
+        return extension
 
     def _discard_outdated(self, parameter: Tensor) -> None:
         if not self._refreshing:

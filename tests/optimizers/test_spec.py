@@ -20,6 +20,7 @@ def test_hyperparameters_are_complete() -> None:
         "curvature_ema": 0.0,
         "update_every": 1,
         "mc_samples": 1,
+        "fast_rules": True,
     }
 
 

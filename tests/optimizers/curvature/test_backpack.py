@@ -27,12 +27,13 @@ def relative_error(found: list[Tensor], expected: list[Tensor]) -> float:
     return float((flat[0] - flat[1]).norm() / flat[1].norm())
 
 
+@pytest.mark.parametrize("fast_rules", [True, False], ids=["fast rules", "BackPACK's rules"])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_exact_diagonal_is_that_of_the_dense_ggn(name: str) -> None:
+def test_exact_diagonal_is_that_of_the_dense_ggn(name: str, fast_rules: bool) -> None:
     torch.manual_seed(0)
     case = NETWORKS[name]()
     expected = ggn_diagonal(case.model, case.loss_fn, case.inputs, case.targets)
-    curvature = exact()
+    curvature = exact(fast_rules=fast_rules)
     curvature.extend(case.model, case.loss_fn)
     assert relative_error(backward(curvature, case), expected) <= 1e-10
 
