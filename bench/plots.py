@@ -14,6 +14,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from bench import stats
 from bench.record import PHASES, RunRecord
 from bench.summary import Row
+from bench.tables import milliseconds
 
 SMOOTHING = 10
 _GRID_POINTS = 200
@@ -98,7 +99,8 @@ def phase_bars(rows: Sequence[Row], plain_gradient_s: float | None) -> Figure:
             left += widths
         for index, row in enumerate(rows):
             cost = row.plain_gradients
-            times = f"  {1e3 * row.iteration_s:.3g} ms" + (f" = {cost.median:.2f}×" if cost else "")
+            times = f"  {milliseconds(row.iteration_s)} ms"
+            times += f" = {cost.median:.2f}×" if cost else ""
             axes.text(left[index], index, times, va="center")
         if plain_gradient_s is not None:
             axes.axvline(
@@ -132,6 +134,7 @@ def _metric_curve(record: RunRecord, metric: str, axis: str) -> pd.DataFrame:
         {
             "x": points[axis],
             "y": points[metric],
+            "iteration": points["iteration"],
             "label": record.label,
             "seed": record.config["seed"],
         }
@@ -153,14 +156,14 @@ def _band(
         seeds = [curve for curve in seeds if len(curve)]
         if not seeds:
             continue
-        if axis == "seconds":  # seeds take different times: compare them at the same ones
-            points = len(seeds[0]) if markers else _GRID_POINTS
+        frame = pd.concat(seeds)
+        if axis == "seconds" and markers:  # an evaluation stands where its seeds' median time is
+            frame["x"] = frame.groupby("iteration")["x"].transform("median")
+        elif axis == "seconds":  # seeds take different times: compare them at the same ones
             grid, values = stats.on_common_grid(
-                [curve["x"] for curve in seeds], [curve["y"] for curve in seeds], points
+                [curve["x"] for curve in seeds], [curve["y"] for curve in seeds], _GRID_POINTS
             )
             frame = pd.concat([pd.DataFrame({"x": grid, "y": value}) for value in values])
-        else:
-            frame = pd.concat(seeds)
         marker = {"marker": _MARKERS[index % len(_MARKERS)], "markersize": 6} if markers else {}
         sns.lineplot(
             frame,
