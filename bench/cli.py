@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 UNTIL_ITERATIONS = 2000
-_PLAIN_WIDTH = 110
+_PLAIN_WIDTH, _UNBROKEN = 110, 22
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -231,7 +232,6 @@ def _print_summary(rows: Sequence["Row"], first: "RunRecord", verdict: str) -> N
     _print_table("Milliseconds per iteration, by phase", tables.cost(rows))
     for note in (*tables.NOTES, verdict):
         _out().print(note, style="dim", highlight=False, markup=False)
-    _out().print()
 
 
 @app.command("list")
@@ -263,7 +263,7 @@ def _list_optimizers() -> None:
         for spec in REGISTRY.entries.values()
     ]
     body += [[point.name, f"plug-in {point.value}", "", ""] for point in REGISTRY.installed()]
-    _print_table("Optimizers (-o)", (["name", "", "settings", "settings from"], body))
+    _print_table("Optimizers (-o)", (["name", "what it is", "settings", "from"], body))
 
 
 def _list_problems() -> None:
@@ -271,7 +271,7 @@ def _list_problems() -> None:
 
     body = [[spec.name, spec.summary] for spec in REGISTRY.entries.values()]
     body += [[point.name, f"plug-in {point.value}"] for point in REGISTRY.installed()]
-    _print_table("Problems (-p)", (["name", ""], body))
+    _print_table("Problems (-p)", (["name", "what it is"], body))
 
 
 def _list_runs(results: Path) -> None:
@@ -280,17 +280,16 @@ def _list_runs(results: Path) -> None:
     body = [
         [
             record.run_id,
-            f"{record.started_at:%Y-%m-%d %H:%M:%S}",
+            f"{record.started_at:%Y-%m-%d %H:%M}",
             str(record.config["problem"]),
             record.label,
             str(record.config["seed"]),
-            record.status,
-            str(len(record.values["loss"])),
+            f"{record.status} ({len(record.values['loss'])})",
         ]
         for record in store.load(results)
         if record.role == "training"
     ]
-    header = ["run", "started (UTC)", "problem", "label", "seed", "status", "iterations"]
+    header = ["run", "started (UTC)", "problem", "label", "seed", "status (iterations)"]
     _print_table(f"Runs in {results}", (header, body))
 
 
@@ -378,7 +377,7 @@ def doctor(as_json: AsJson = False) -> None:
         return
     words = {True: "fine", False: "look", None: "–"}
     body = [[finding.subject, words[finding.fine], finding.message] for finding in findings]
-    _print_table("What makes timings unreliable here", (["", "", "finding"], body))
+    _print_table("What makes timings unreliable here", (["looked at", "", "found"], body))
 
 
 def _out() -> Console:
@@ -399,12 +398,25 @@ def _console(*, stderr: bool) -> Console:
 
 def _print_table(title: str, table: tuple[list[str], list[list[str]]]) -> None:
     header, body = table
-    rich = Table(title=escape(title) or None, title_justify="left")
-    for name in header:
-        rich.add_column(escape(name), overflow="fold")
+    rich = Table(
+        title=escape(title) or None,
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    for index, (name, *cells) in enumerate(zip(header, *body, strict=True)):
+        longest_word = max(len(word) for cell in (name, *cells) for word in (cell.split() or [""]))
+        rich.add_column(
+            escape(name),
+            overflow="fold",
+            no_wrap=index == 0,
+            min_width=min(longest_word, _UNBROKEN),
+        )
     for cells in body:
         rich.add_row(*(escape(cell) for cell in cells))
     _out().print(rich, highlight=False)
+    _out().print()
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:

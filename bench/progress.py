@@ -35,7 +35,7 @@ class ComparisonProgress:
         self._live = console.is_terminal
         self._task = self._bar.add_task("", total=1, left="")
         self._todo: list[RunSpec] = []
-        self._spent: dict[str, list[float]] = defaultdict(list)
+        self._spent: defaultdict[str, list[float]] = defaultdict(list)
         self._began = self._drawn = 0.0
 
     def __enter__(self) -> "ComparisonProgress":
@@ -73,7 +73,7 @@ class ComparisonProgress:
             self._bar.update(
                 self._task,
                 description=f"{spec.label}, seed {spec.seed}, iteration {done}{total}",
-                left=self._left(),
+                left=self._left(done),
             )
             self._draw()
 
@@ -84,6 +84,8 @@ class ComparisonProgress:
         self._began = now
         self._todo = self._todo[1:]
         self._bar.advance(self._task)
+        if not self._todo:
+            self._bar.update(self._task, description="peak memory", left="nearly done")
         self._draw()
         if not self._live:
             loss = record.values["loss"][-1] if len(record.values["loss"]) else float("nan")
@@ -102,19 +104,24 @@ class ComparisonProgress:
             self._drawn = time.perf_counter()
             self._bar.refresh()
 
-    def _left(self) -> str:
-        """Time left: what each label took before, or the average where it is new."""
-        known = [seconds for runs in self._spent.values() for seconds in runs]
+    def _left(self, done: int = 0) -> str:
+        """Time left, from what each label took before, or else from how far its run is.
+
+        A label that is still to come is expected to take the average.
+
+        Args:
+            done: Iterations of the present run.
+        """
         if not self._todo:
             return "done"
+        elapsed = time.perf_counter() - self._began
+        known = {label: sum(runs) / len(runs) for label, runs in self._spent.items()}
+        current = self._todo[0]
+        if current.label not in known and done and current.iterations:
+            known[current.label] = elapsed * current.iterations / done
         if not known:
             return "time left unknown yet"
-        average = sum(known) / len(known)
-        expected = [
-            sum(self._spent[spec.label]) / len(self._spent[spec.label])
-            if self._spent.get(spec.label)
-            else average
-            for spec in self._todo
-        ]
-        left = max(0.0, sum(expected) - (time.perf_counter() - self._began))
+        average = sum(known.values()) / len(known)
+        expected = sum(known.get(spec.label, average) for spec in self._todo)
+        left = max(0.0, expected - elapsed)
         return f"about {left / 60:.0f} min left" if left >= 90 else f"about {left:.0f} s left"

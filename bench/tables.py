@@ -11,7 +11,7 @@ Table = tuple[list[str], list[list[str]]]
 
 NOTES = (
     f"Train loss: mean of the last {FINAL_WINDOW} mini-batch losses. Median over seeds (range).",
-    "ms per iteration: total over iterations. Cost: multiples of a plain gradient (forward and "
+    "Milliseconds: total over iterations. Cost: multiples of a plain gradient (forward and "
     "backward of the same model without curvature, measured right before and after each run).",
 )
 
@@ -57,13 +57,13 @@ def lengths_differ(rows: Sequence[Row]) -> bool:
 
 def cost(rows: Sequence[Row]) -> Table:
     """What an iteration of each optimizer costs."""
-    header = ["optimizer", *PHASES, "ms/iteration", "cost", "peak memory"]
+    header = ["optimizer", *PHASES, "total", "cost", "peak memory"]
     body = [
         [
             row.label,
             *(milliseconds(row.phase_s[phase]) for phase in PHASES),
             milliseconds(row.iteration_s),
-            f"{spread(row.plain_gradients, digits=2)} ×" if row.plain_gradients else "–",
+            spread(row.plain_gradients, digits=2, unit="×"),
             memory(row.peak_memory_bytes),
         ]
         for row in rows
@@ -71,7 +71,7 @@ def cost(rows: Sequence[Row]) -> Table:
     return header, body
 
 
-def spread(value: Spread | None, digits: int | None = None) -> str:
+def spread(value: Spread | None, digits: int | None = None, unit: str = "") -> str:
     """Median with range, such as ``0.187 (0.172–0.201)``; the range only of several runs."""
     if value is None:
         return "–"
@@ -80,8 +80,8 @@ def spread(value: Spread | None, digits: int | None = None) -> str:
         return f"{number:.{digits}f}" if digits is not None else f"{number:#.3g}".rstrip(".")
 
     if value.count == 1:
-        return show(value.median)
-    return f"{show(value.median)} ({show(value.low)}–{show(value.high)})"
+        return show(value.median) + unit
+    return f"{show(value.median)}{unit} ({show(value.low)}–{show(value.high)})"
 
 
 def milliseconds(seconds: float) -> str:

@@ -15,7 +15,7 @@ SGD = OptimizerSpec(
         "lr": (0.003, 0.01, 0.03, 0.1, 0.3),
         "momentum": (0.5, 0.9, 0.95),
     },
-    settings_source="results/reference/settings/",
+    settings_source="search in results/reference/settings",
 )
 
 ADAM = OptimizerSpec(
@@ -27,5 +27,5 @@ ADAM = OptimizerSpec(
         "lr": (0.0003, 0.001, 0.003, 0.01, 0.03),
         "betas": ((0.9, 0.9), (0.9, 0.99), (0.9, 0.999)),
     },
-    settings_source="results/reference/settings/",
+    settings_source="search in results/reference/settings",
 )
