@@ -23,6 +23,18 @@ COLUMNS = ("iteration", "loss", "accuracy", *PHASE_COLUMNS)
 Status = Literal["completed", "diverged", "failed", "interrupted"]
 DONE: tuple[Status, ...] = ("completed", "diverged")
 
+# What readers of a record rely on, besides the fields of RunRecord.
+_REQUIRED = {
+    "config": {
+        "problem", "optimizer", "label", "hyperparameters", "settings", "seed", "iterations",
+        "seconds", "until", "batch_size", "device", "dtype", "split", "role",
+    },
+    "environment": {
+        "fingerprint", "cpu", "logical_cores", "threads", "gpu", "versions", "allocator", "commit",
+    },
+    "data": {"name", "detail", "checksum", "origin"},
+}  # fmt: skip
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RunRecord:
@@ -133,6 +145,9 @@ class RunRecord:
         names = {item.name for item in dataclasses.fields(cls)} - {"values"}
         if missing := names - facts.keys():
             raise ValueError(f"metadata lacks {', '.join(sorted(missing))}")
+        for part, required in _REQUIRED.items():
+            if absent := required - facts[part].keys():
+                raise ValueError(f"metadata of {part} lacks {', '.join(sorted(absent))}")
         if tuple(values) != COLUMNS:
             raise ValueError(f"columns are {', '.join(values)}, not {', '.join(COLUMNS)}")
         known = {name: facts[name] for name in names}

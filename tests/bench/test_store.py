@@ -84,6 +84,9 @@ def spoil(path: Path, kind: str) -> None:
             b'"schema_version": 1', b'"schema_version": 99'
         )
         pq.write_table(table.replace_schema_metadata({"optbench": later}), path)
+    elif kind == "environment incomplete":
+        less = table.schema.metadata[b"optbench"].replace(b'"threads"', b'"strands"')
+        pq.write_table(table.replace_schema_metadata({"optbench": less}), path)
     elif kind == "metadata of another kind":
         pq.write_table(table.replace_schema_metadata({"optbench": "[1, 2]"}), path)
 
@@ -98,6 +101,7 @@ def spoil(path: Path, kind: str) -> None:
         "column missing",
         "metadata damaged",
         "later schema",
+        "environment incomplete",
         "metadata of another kind",
     ],
 )
