@@ -12,11 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
+from bench import terminal
 from bench.spec import TUTORIAL_ITERATIONS, RunSpec
 from optimizers.errors import UsageError, unknown
 
@@ -27,7 +24,6 @@ if TYPE_CHECKING:
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 UNTIL_ITERATIONS = 2000
-_PLAIN_WIDTH, _UNBROKEN = 110, 22
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -46,7 +42,7 @@ Command = TypeVar("Command", bound=Callable[..., None])
 def main() -> None:
     """Entry point of ``optbench``."""
     sys.path.insert(0, os.getcwd())  # so that '-o mymodule:MyOptimizer' finds what lies here
-    warnings.showwarning = _show_warning
+    warnings.showwarning = terminal.show_warning
     logging.basicConfig(format="%(message)s")
     logging.getLogger("bench").setLevel(logging.INFO)
     app()
@@ -60,12 +56,12 @@ def _in_one_line(command: Command) -> Command:
         try:
             command(*arguments, **options)
         except KeyboardInterrupt:
-            _errors().print("Interrupted.")
+            terminal.complain("Interrupted.")
             raise typer.Exit(INTERRUPTED) from None
         except UsageError as error:
             if _debug:
                 raise
-            _errors().print(f"optbench: {error}", markup=False, highlight=False, soft_wrap=True)
+            terminal.complain(f"optbench: {error}")
             raise typer.Exit(WRONG_USAGE) from None
 
     return wrapped  # type: ignore[return-value]
@@ -170,14 +166,13 @@ def run(
     from bench.comparison import compare
     from bench.progress import ComparisonProgress
 
-    with ComparisonProgress(_errors()) as progress:
+    with ComparisonProgress(terminal.errors()) as progress:
         outcome = compare(specs, results, fresh=fresh, observer=progress)
     if outcome.interrupted:
         finished = sum(record.status in ("completed", "diverged") for record in outcome.training)
-        _errors().print(
+        terminal.complain(
             f"Interrupted: {finished} of {len(specs)} runs are finished and stored; "
-            "the same command goes on from there.",
-            soft_wrap=True,
+            "the same command goes on from there."
         )
         raise typer.Exit(INTERRUPTED)
     _conclude(outcome, results, as_json=as_json)
@@ -205,17 +200,14 @@ def _conclude(outcome: "Comparison", results: Path, *, as_json: bool) -> None:
     else:
         _print_summary(rows, first, verdict)
         reused = f" ({outcome.reused} runs were stored before)" if outcome.reused else ""
-        _out().print(f"Records: {store.runs_folder(results)}{reused}", soft_wrap=True)
-        _out().print(f"Report:  {path}", soft_wrap=True)
+        terminal.say(f"Records: {store.runs_folder(results)}{reused}")
+        terminal.say(f"Report:  {path}")
     failed = [record for record in outcome.training if record.status == "failed"]
     for record in failed:
         last = record.error.strip().splitlines()[-1]
-        _errors().print(
+        terminal.complain(
             f"optbench: {record.label}, seed {record.config['seed']} failed: {last} "
-            f"('optbench show {record.key} --results {results}' has the traceback)",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
+            f"('optbench show {record.key} --results {results}' has the traceback)"
         )
     if failed:
         raise typer.Exit(FAILED)
@@ -226,12 +218,12 @@ def _print_summary(rows: Sequence["Row"], first: "RunRecord", verdict: str) -> N
 
     config = first.config
     title = f"{config['problem']} on {config['device']}, batch size {config['batch_size']}"
-    _print_table(f"{title}: {first.data['detail']}", tables.convergence(rows))
+    terminal.print_table(f"{title}: {first.data['detail']}", tables.convergence(rows))
     if tables.lengths_differ(rows):
-        _print_table("Length of the runs, without evaluation", tables.length(rows))
-    _print_table("Milliseconds per iteration, by phase", tables.cost(rows))
+        terminal.print_table("Length of the runs, without evaluation", tables.length(rows))
+    terminal.print_table("Milliseconds per iteration, by phase", tables.cost(rows))
     for note in (*tables.NOTES, verdict):
-        _out().print(note, style="dim", highlight=False, markup=False)
+        terminal.out().print(note, style="dim", highlight=False, markup=False)
 
 
 @app.command("list")
@@ -263,7 +255,7 @@ def _list_optimizers() -> None:
         for spec in REGISTRY.entries.values()
     ]
     body += [[point.name, f"plug-in {point.value}", "", ""] for point in REGISTRY.installed()]
-    _print_table("Optimizers (-o)", (["name", "what it is", "settings", "from"], body))
+    terminal.print_table("Optimizers (-o)", (["name", "what it is", "settings", "from"], body))
 
 
 def _list_problems() -> None:
@@ -271,7 +263,7 @@ def _list_problems() -> None:
 
     body = [[spec.name, spec.summary] for spec in REGISTRY.entries.values()]
     body += [[point.name, f"plug-in {point.value}"] for point in REGISTRY.installed()]
-    _print_table("Problems (-p)", (["name", "what it is"], body))
+    terminal.print_table("Problems (-p)", (["name", "what it is"], body))
 
 
 def _list_runs(results: Path) -> None:
@@ -290,7 +282,7 @@ def _list_runs(results: Path) -> None:
         if record.role == "training"
     ]
     header = ["run", "started (UTC)", "problem", "label", "seed", "status (iterations)"]
-    _print_table(f"Runs in {results}", (header, body))
+    terminal.print_table(f"Runs in {results}", (header, body))
 
 
 @app.command()
@@ -340,9 +332,9 @@ def show(
         "commit": facts["commit"],
     }
     for name, value in lines.items():
-        _out().print(f"{name + ':':18}{value}", markup=False, highlight=False, soft_wrap=True)
+        terminal.say(f"{name + ':':18}{value}")
     if record.error:
-        _out().print(record.error, markup=False, highlight=False, soft_wrap=True)
+        terminal.say(record.error)
 
 
 @app.command()
@@ -360,7 +352,7 @@ def query(
         named = [dict(zip(columns, row, strict=True)) for row in rows]
         print(json.dumps(_finite(named), indent=2, allow_nan=False, default=str))
     else:
-        _print_table("", (columns, [[str(value) for value in row] for row in rows]))
+        terminal.print_table("", (columns, [[str(value) for value in row] for row in rows]))
 
 
 @app.command()
@@ -377,50 +369,7 @@ def doctor(as_json: AsJson = False) -> None:
         return
     words = {True: "fine", False: "look", None: "–"}
     body = [[finding.subject, words[finding.fine], finding.message] for finding in findings]
-    _print_table("What makes timings unreliable here", (["looked at", "", "found"], body))
-
-
-def _out() -> Console:
-    return _console(stderr=False)
-
-
-def _errors() -> Console:
-    return _console(stderr=True)
-
-
-@functools.cache
-def _console(*, stderr: bool) -> Console:
-    console = Console(stderr=stderr)
-    if not console.is_terminal:
-        console.width = max(console.width, _PLAIN_WIDTH)
-    return console
-
-
-def _print_table(title: str, table: tuple[list[str], list[list[str]]]) -> None:
-    header, body = table
-    rich = Table(
-        title=escape(title) or None,
-        title_justify="left",
-        box=SIMPLE_HEAD,
-        show_edge=False,
-        padding=(0, 1, 0, 0),
-    )
-    for index, (name, *cells) in enumerate(zip(header, *body, strict=True)):
-        longest_word = max(len(word) for cell in (name, *cells) for word in (cell.split() or [""]))
-        rich.add_column(
-            escape(name),
-            overflow="fold",
-            no_wrap=index == 0,
-            min_width=min(longest_word, _UNBROKEN),
-        )
-    for cells in body:
-        rich.add_row(*(escape(cell) for cell in cells))
-    _out().print(rich, highlight=False)
-    _out().print()
-
-
-def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    _errors().print(f"Warning: {message}", markup=False, highlight=False, soft_wrap=True)
+    terminal.print_table("What makes timings unreliable here", (["looked at", "", "found"], body))
 
 
 def _finite(value: Any) -> Any:

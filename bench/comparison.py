@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bench import harness, memory, store
+from bench.prepare import Prepared, prepare
 from bench.record import RunRecord
 from bench.spec import RunSpec
 from optimizers.errors import UsageError
@@ -90,7 +91,7 @@ def compare(
     store.require_writable(results)
     outcome = Comparison()
     session = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}"
-    prepared = [harness.prepare(spec) for spec in specs]
+    prepared = [prepare(spec) for spec in specs]
     stored = [None if fresh else store.find(results, p.run_id, p.fingerprint) for p in prepared]
     source = prepared[0].problem.source
     observer.note(f"Data: {source.detail} ({source.origin})")
@@ -115,7 +116,7 @@ def compare(
     except KeyboardInterrupt:
         outcome.interrupted = True
     sessions = {record.session for record in outcome.training}
-    yardstick_ids = {harness.prepare(yardstick_spec(plan.spec)).run_id for plan in prepared}
+    yardstick_ids = {prepare(yardstick_spec(plan.spec)).run_id for plan in prepared}
     outcome.yardsticks = [
         record
         for run_id in sorted(yardstick_ids)
@@ -126,7 +127,7 @@ def compare(
 
 
 def _run_with_yardstick(
-    plan: harness.Prepared, results: Path, session: str, observer: Observer
+    plan: Prepared, results: Path, session: str, observer: Observer
 ) -> RunRecord:
     _run_yardstick(plan.spec, results, session)
     observer.started(plan.spec)
@@ -145,7 +146,7 @@ def _run_yardstick(spec: RunSpec, results: Path, session: str) -> None:
 
 def _measure_memory(
     outcome: Comparison,
-    prepared: Sequence[harness.Prepared],
+    prepared: Sequence[Prepared],
     results: Path,
     session: str,
     *,
@@ -164,7 +165,7 @@ def _measure_memory(
     for label in (label for label in usable if label not in outcome.memory):
         plan = first[label]
         spec = memory.memory_spec(replace(plan.spec, hyperparameters=plan.given))
-        expected = harness.prepare(spec)
+        expected = prepare(spec)
         found = None if fresh else store.find(results, expected.run_id, expected.fingerprint)
         if found is None:
             observer.note(f"Measuring the peak memory of {label}")

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from bench import store
+from bench.prepare import prepare
 from bench.record import RunRecord
 from bench.spec import RunSpec
 from optimizers.errors import UsageError
@@ -62,7 +63,7 @@ def _measure_here(spec: RunSpec, session: str) -> RunRecord:
     """Run in this process and note by how much its resident set grew at the most."""
     from bench import harness
 
-    prepared = harness.prepare(spec)
+    prepared = prepare(spec)
     process = psutil.Process()
     Path("/proc/self/clear_refs").write_text("5")  # resets the peak to the present size
     before = process.memory_info().rss

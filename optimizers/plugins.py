@@ -1,6 +1,7 @@
 """Names to objects: a built-in dict, installed entry points, or ``package.module:attribute``."""
 
 import importlib
+import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import reduce
@@ -43,17 +44,33 @@ class Registry(Generic[Spec]):
         kind: What is registered, for messages: ``"optimizer"`` or ``"problem"``.
         group: The entry-point group that other distributions use.
         entries: The dict of known specs; add to it to plug in your own from Python.
-        adopt: Turns an object found under a name into a spec.
+        spec_type: The class of the specs.
+        wrap: Turns a bare callable into a spec, from its name, itself and its summary.
+        rule: What a plug-in supplies, for messages.
     """
 
     kind: str
     group: str
     entries: dict[str, Spec]
-    adopt: Callable[[str, Any], Spec]
+    spec_type: type[Spec]
+    wrap: Callable[[str, Callable[..., Any], str], Spec]
+    rule: str
 
     def installed(self) -> Iterator[EntryPoint]:
         """Entry points of the group, not loaded; built-in names win over them."""
         return (point for point in entry_points(group=self.group) if point.name not in self.entries)
+
+    def adopt(self, name: str, candidate: Any) -> Spec:
+        """Turn what a plug-in supplies, a spec or a bare callable, into a spec.
+
+        Raises:
+            UsageError: It is neither.
+        """
+        if isinstance(candidate, self.spec_type):
+            return candidate
+        if not callable(candidate):
+            raise UsageError(f"'{name}' is a {type(candidate).__name__}; {self.rule}.")
+        return self.wrap(name, candidate, (inspect.getdoc(candidate) or "").partition("\n")[0])
 
     def get(self, name: str) -> Spec:
         """Look a spec up by name or by ``package.module:attribute``.

@@ -6,7 +6,7 @@ To add one: put an ``OptimizerSpec`` into ``OPTIMIZERS``, declare an entry point
 
 from optimizers.first_order import ADAM, SGD
 from optimizers.plugins import Registry
-from optimizers.spec import OptimizerSpec, adopt
+from optimizers.spec import OptimizerSpec
 
 OPTIMIZERS: dict[str, OptimizerSpec] = {
     "diag_ggn_mc": OptimizerSpec(
@@ -30,5 +30,10 @@ OPTIMIZERS: dict[str, OptimizerSpec] = {
 }
 
 REGISTRY: Registry[OptimizerSpec] = Registry(
-    kind="optimizer", group="optbench.optimizers", entries=OPTIMIZERS, adopt=adopt
+    kind="optimizer",
+    group="optbench.optimizers",
+    entries=OPTIMIZERS,
+    spec_type=OptimizerSpec,
+    wrap=lambda name, factory, summary: OptimizerSpec(name=name, factory=factory, summary=summary),
+    rule="an optimizer is a torch.optim.Optimizer class, a callable like one, or an OptimizerSpec",
 )

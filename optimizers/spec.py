@@ -139,23 +139,6 @@ class OptimizerSpec:
         )
 
 
-def adopt(name: str, candidate: Any) -> OptimizerSpec:
-    """Turn what a plug-in supplies, a spec or an optimizer class, into a spec.
-
-    Raises:
-        UsageError: It is neither.
-    """
-    if isinstance(candidate, OptimizerSpec):
-        return candidate
-    if not callable(candidate):
-        raise UsageError(
-            f"'{name}' is a {type(candidate).__name__}; an optimizer is a torch.optim.Optimizer "
-            "class, a callable like one, or an OptimizerSpec."
-        )
-    summary = (inspect.getdoc(candidate) or "").partition("\n")[0]
-    return OptimizerSpec(name=name, factory=candidate, summary=summary)
-
-
 def _load(target: str | Callable[..., Any]) -> Callable[..., Any]:
     return load_reference(target) if isinstance(target, str) else target
 

@@ -4,7 +4,7 @@ To add one: put a ``ProblemSpec`` into ``PROBLEMS``, declare an entry point in t
 ``optbench.problems``, or name it ``package.module:builder`` on the command line.
 """
 
-from bench.problems.spec import ProblemSpec, adopt
+from bench.problems.spec import ProblemSpec
 from optimizers.plugins import Registry
 
 PROBLEMS: dict[str, ProblemSpec] = {
@@ -34,5 +34,10 @@ PROBLEMS: dict[str, ProblemSpec] = {
 }
 
 REGISTRY: Registry[ProblemSpec] = Registry(
-    kind="problem", group="optbench.problems", entries=PROBLEMS, adopt=adopt
+    kind="problem",
+    group="optbench.problems",
+    entries=PROBLEMS,
+    spec_type=ProblemSpec,
+    wrap=lambda name, build, summary: ProblemSpec(name=name, build=build, summary=summary),
+    rule="a problem is a ProblemSpec or a callable that takes ProblemOptions and returns a Problem",
 )

@@ -1,11 +1,9 @@
 """What the registry knows of a problem. Imports no torch, so that listing problems is quick."""
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from optimizers.errors import UsageError
 from optimizers.plugins import load_reference
 
 if TYPE_CHECKING:
@@ -42,20 +40,3 @@ class ProblemSpec:
     def load_builder(self) -> "Callable[[ProblemOptions], Problem]":
         """Import what builds the problem."""
         return load_reference(self.build) if isinstance(self.build, str) else self.build
-
-
-def adopt(name: str, candidate: Any) -> ProblemSpec:
-    """Turn what a plug-in supplies, a spec or a builder, into a spec.
-
-    Raises:
-        UsageError: It is neither.
-    """
-    if isinstance(candidate, ProblemSpec):
-        return candidate
-    if not callable(candidate):
-        raise UsageError(
-            f"'{name}' is a {type(candidate).__name__}; a problem is a ProblemSpec or a callable "
-            "that takes ProblemOptions and returns a Problem."
-        )
-    summary = (inspect.getdoc(candidate) or "").partition("\n")[0]
-    return ProblemSpec(name=name, build=candidate, summary=summary)

@@ -17,6 +17,7 @@ from scipy import stats
 
 from bench import allocator, harness
 from bench.data import batch_indices
+from bench.prepare import Prepared, prepare
 from bench.spec import RunSpec
 
 ITERATIONS = 400
@@ -24,7 +25,7 @@ SKIPPED = 20
 TARGET_US = 60.0
 
 
-def harness_s(prepared: harness.Prepared) -> float:
+def harness_s(prepared: Prepared) -> float:
     """Seconds per iteration of the harness, between two calls of its progress hook."""
     marks: dict[int, float] = {}
 
@@ -37,7 +38,7 @@ def harness_s(prepared: harness.Prepared) -> float:
     return (marks[ITERATIONS] - marks[SKIPPED]) / (ITERATIONS - SKIPPED)
 
 
-def by_hand_s(prepared: harness.Prepared) -> float:
+def by_hand_s(prepared: Prepared) -> float:
     """Seconds per iteration of the same training without a harness."""
     import torch
 
@@ -69,7 +70,7 @@ def main() -> None:
     options = parser.parse_args()
     allocator.tune()
     spec = RunSpec(problem="mnist_logreg", optimizer="sgd", iterations=ITERATIONS, eval_every=0)
-    prepared = harness.prepare(spec)
+    prepared = prepare(spec)
     kinds = {"harness_us": harness_s, "by_hand_us": by_hand_s}
     rows = []
     for number, order in zip(

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 import bench
 from bench import allocator, harness, plots, store
+from bench.prepare import prepare
 from bench.record import RunRecord
 from bench.stats import prediction_interval
 from bench.suite.tutorial import PRINTED, RUN
@@ -81,7 +82,7 @@ def main() -> None:
     allocator.tune()
     records = []
     for seed in SEEDS:
-        prepared = harness.prepare(bench.RunSpec(**RUN, seed=seed, eval_every=0))
+        prepared = prepare(bench.RunSpec(**RUN, seed=seed, eval_every=0))
         record = store.find(output, prepared.run_id, prepared.fingerprint)
         if record is None:
             record = harness.execute(prepared)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from bench.prepare import prepare
 from bench.suite.tutorial import BATCH_SIZE, DAMPING, ITERATIONS, LR, RUN, ratio_interval
 
 TARGET = 0.75
@@ -26,7 +27,7 @@ def harness_seconds() -> float:
     from bench.spec import RunSpec
 
     allocator.tune()
-    prepared = harness.prepare(RunSpec(**RUN, eval_every=0))
+    prepared = prepare(RunSpec(**RUN, eval_every=0))
     start = time.perf_counter()
     record = harness.execute(prepared)
     seconds = time.perf_counter() - start

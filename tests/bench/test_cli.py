@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import bench
-from bench import cli, memory, store
+from bench import memory, store, terminal
 from bench.cli import app
 from tests.bench.records import made_record
 
@@ -26,11 +26,11 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(memory, "is_supported", lambda: False)
     monkeypatch.setenv("OPTBENCH_MALLOC", "0")
-    cli._console.cache_clear()
+    terminal._console.cache_clear()
 
 
 def optbench(*arguments: str) -> Result:
-    cli._console.cache_clear()
+    terminal._console.cache_clear()
     return CliRunner().invoke(app, list(arguments))
 
 

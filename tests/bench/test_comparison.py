@@ -11,6 +11,7 @@ import bench
 from bench import harness, memory, store
 from bench.comparison import compare
 from bench.options import comparison_specs
+from bench.prepare import Prepared
 from bench.record import RunRecord
 from bench.spec import RunSpec
 from optimizers import UsageError
@@ -116,7 +117,7 @@ def test_a_failed_run_does_not_stop_the_others(
 ) -> None:
     execute = harness.execute
 
-    def fail_once(prepared: harness.Prepared, **options: object) -> RunRecord:
+    def fail_once(prepared: Prepared, **options: object) -> RunRecord:
         record = execute(prepared, **options)  # type: ignore[arg-type]
         broken = record.label == "adam" and record.config["seed"] == 0
         return replace(record, status="failed", error="Traceback") if broken else record

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, nn
 
 import bench
-from bench import harness
 from bench.data import DataSource, TensorData
+from bench.prepare import prepare
 from bench.problems import PROBLEMS, ProblemOptions, ProblemSpec
 from bench.problems.problem import Problem
 from bench.record import RunRecord
+from bench.seeding import stream_seed
 from optimizers import OPTIMIZERS, OptimizerSpec, UsageError
 
 BUILT_IN = tuple(OPTIMIZERS)
@@ -92,8 +93,8 @@ def test_losses_equal_the_loop_written_by_hand() -> None:
     """SGD on the quadratic with the whole data as batch: no randomness but the start."""
     spec = quick(problem="quadratic", hyperparameters={"lr": 0.1}, iterations=5, dtype="float64")
     found = losses(bench.run(spec))
-    prepared = harness.prepare(spec)
-    torch.manual_seed(harness.stream_seed(0, "initialisation"))
+    prepared = prepare(spec)
+    torch.manual_seed(stream_seed(0, "initialisation"))
     weight = next(prepared.problem.make_model().double().parameters()).detach().clone()
     data, velocity, expected = prepared.problem.train, torch.zeros_like(weight), []
     momentum = float(OPTIMIZERS["sgd"].defaults.get("momentum", 0.0))
@@ -323,7 +324,7 @@ def test_what_cannot_run_is_told_before_anything_runs(fields: dict[str, Any], me
 
 
 def test_run_id_follows_what_decides_losses_and_nothing_else() -> None:
-    base = harness.prepare(quick()).run_id
+    base = prepare(quick()).run_id
     same = [quick(label="other"), quick(hyperparameters={"nesterov": False})]
     other = [
         quick(seed=1),
@@ -333,8 +334,8 @@ def test_run_id_follows_what_decides_losses_and_nothing_else() -> None:
         quick(hyperparameters={"lr": 0.123}),
         quick(batch_size=64),
     ]
-    assert {harness.prepare(spec).run_id for spec in same} == {base}
-    assert base not in {harness.prepare(spec).run_id for spec in other}
+    assert {prepare(spec).run_id for spec in same} == {base}
+    assert base not in {prepare(spec).run_id for spec in other}
 
 
 @pytest.mark.gpu

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from bench.problems import REGISTRY as PROBLEMS
 from bench.problems import ProblemOptions
-from optimizers import OPTIMIZERS, BoundOptimizer, OptimizerSpec
-from optimizers.spec import adopt
+from optimizers import OPTIMIZERS, REGISTRY, BoundOptimizer, OptimizerSpec
 
-SPECS: dict[str, OptimizerSpec] = OPTIMIZERS | {"rmsprop": adopt("rmsprop", torch.optim.RMSprop)}
+SPECS: dict[str, OptimizerSpec] = OPTIMIZERS | {
+    "rmsprop": REGISTRY.adopt("rmsprop", torch.optim.RMSprop)
+}
 OPTIONS: dict[str, dict[str, Any]] = {
     "diag_ggn_mc": {"momentum": 0.5, "curvature_ema": 0.9, "update_every": 2, "mc_samples": 2},
     "diag_ggn_exact": {"momentum": 0.5, "weight_decay": 1e-4, "curvature_ema": 0.9},

@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from optimizers import OPTIMIZERS, OptimizerSpec, UsageError
-from optimizers.spec import adopt
+from optimizers import OPTIMIZERS, REGISTRY, OptimizerSpec, UsageError
 
 
 def test_hyperparameters_are_complete() -> None:
@@ -53,7 +52,7 @@ def test_a_hyperparameter_without_a_default_must_be_given() -> None:
         def __init__(self, params: Any, rate: float) -> None:
             super().__init__(params, lr=rate)
 
-    spec = adopt("needy", Needy)
+    spec = REGISTRY.adopt("needy", Needy)
     with pytest.raises(UsageError, match=r"Optimizer 'needy' needs a value for rate.*--set rate="):
         spec.hyperparameters({})
     assert spec.hyperparameters({"rate": 0.1}) == {"rate": 0.1}
