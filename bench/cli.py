@@ -41,11 +41,19 @@ Command = TypeVar("Command", bound=Callable[..., None])
 
 def main() -> None:
     """Entry point of ``optbench``."""
-    sys.path.insert(0, os.getcwd())  # so that '-o mymodule:MyOptimizer' finds what lies here
+    sys.path.append(os.getcwd())  # so that '-o mymodule:MyOptimizer' finds what lies here
     warnings.showwarning = terminal.show_warning
     logging.basicConfig(format="%(message)s")
     logging.getLogger("bench").setLevel(logging.INFO)
-    app()
+    try:
+        sys.exit(app(standalone_mode=False) or 0)
+    except Exception as error:  # typer's own, for options that it cannot read
+        if _debug or not isinstance(code := getattr(error, "exit_code", None), int):
+            raise
+        message = error.format_message() if hasattr(error, "format_message") else str(error)
+        # 'optbench' alone is answered with the help, as it is.
+        terminal.complain(message if "\n" in message else f"optbench: {message}")
+        sys.exit(code)
 
 
 def _in_one_line(command: Command) -> Command:
@@ -61,7 +69,7 @@ def _in_one_line(command: Command) -> Command:
         except UsageError as error:
             if _debug:
                 raise
-            terminal.complain(f"optbench: {error}")
+            terminal.complain(f"optbench: {' '.join(str(error).split())}")
             raise typer.Exit(WRONG_USAGE) from None
 
     return wrapped  # type: ignore[return-value]
@@ -184,10 +192,12 @@ def _conclude(outcome: "Comparison", results: Path, *, as_json: bool) -> None:
     from bench.summary import summarise
 
     rows = summarise(outcome.training, outcome.yardsticks, outcome.memory)
-    command = shlex.join(["optbench", *sys.argv[1:]])
-    path = report.write(results / "report", rows, outcome.training, outcome.yardsticks, command)
     verdict = stability.verdict(outcome.yardsticks)
     first = outcome.training[0]
+    if not as_json:  # before the report, so that nothing can come between
+        _print_summary(rows, first, verdict)
+    command = shlex.join(["optbench", *sys.argv[1:]])
+    path = report.write(results / "report", rows, outcome.training, outcome.yardsticks, command)
     if as_json:
         document = {
             "data": dict(first.data),
@@ -198,15 +208,13 @@ def _conclude(outcome: "Comparison", results: Path, *, as_json: bool) -> None:
         }
         print(json.dumps(_finite(document), indent=2, allow_nan=False))
     else:
-        _print_summary(rows, first, verdict)
         reused = f" ({outcome.reused} runs were stored before)" if outcome.reused else ""
         terminal.say(f"Records: {store.runs_folder(results)}{reused}")
         terminal.say(f"Report:  {path}")
     failed = [record for record in outcome.training if record.status == "failed"]
     for record in failed:
-        last = record.error.strip().splitlines()[-1]
         terminal.complain(
-            f"optbench: {record.label}, seed {record.config['seed']} failed: {last} "
+            f"optbench: {record.label}, seed {record.config['seed']} failed: {record.reason} "
             f"('optbench show {record.key} --results {results}' has the traceback)"
         )
     if failed:

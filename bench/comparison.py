@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from bench import harness, memory, store
+from bench import allocator, harness, memory, store
 from bench.prepare import Prepared, prepare
 from bench.record import RunRecord
 from bench.spec import RunSpec
 from optimizers.errors import UsageError
 
 PLAIN_GRADIENT = "optimizers.plain_gradient:PlainGradient"
-YARDSTICK_ITERATIONS = 25
+YARDSTICK_S = 0.5
 
 
 class Observer(Protocol):
@@ -63,8 +63,8 @@ def yardstick_spec(spec: RunSpec) -> RunSpec:
         label="plain gradient",
         hyperparameters={},
         role="plain_gradient",
-        iterations=YARDSTICK_ITERATIONS,
-        seconds=None,
+        iterations=None,
+        seconds=YARDSTICK_S,
         until=None,
         eval_every=0,
     )
@@ -88,11 +88,15 @@ def compare(
     Raises:
         UsageError: A run cannot begin; nothing was run then.
     """
-    store.require_writable(results)
     outcome = Comparison()
     session = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}"
     prepared = [prepare(spec) for spec in specs]
-    stored = [None if fresh else store.find(results, p.run_id, p.fingerprint) for p in prepared]
+    store.require_writable(results)
+    tuned = bool(allocator.describe()["tuned"])
+    stored = [
+        None if fresh else store.find(results, plan.run_id, plan.fingerprint, tuned=tuned)
+        for plan in prepared
+    ]
     source = prepared[0].problem.source
     observer.note(f"Data: {source.detail} ({source.origin})")
     observer.planned(

@@ -26,7 +26,7 @@ from bench.problems.problem import Problem
 from bench.record import COLUMNS, PHASES, RunRecord, Status, reaches
 from bench.seeding import stream_seed
 from bench.spec import RunSpec
-from optimizers.spec import BoundOptimizer
+from optimizers.spec import BoundOptimizer, describe
 
 BLOCK = 50
 
@@ -64,7 +64,8 @@ def execute(
     with torch.random.fork_rng(devices=cuda):
         loop = _Loop(prepared, device, on_iteration)
         outcome = loop.run()
-    config = asdict(spec) | {"settings": dict(prepared.optimizer.defaults) | prepared.given}
+    settings = describe(dict(prepared.optimizer.defaults) | prepared.given)
+    config = asdict(spec) | {"settings": settings}
     return RunRecord(
         run_id=prepared.run_id,
         started_at=started_at,
@@ -137,7 +138,7 @@ class _Loop:
             with contextlib.suppress(_DivergenceError):
                 self._read_block()
             return _Outcome(status="interrupted")
-        except Exception:
+        except (Exception, SystemExit):
             # A non-finite loss makes many optimizers raise, the Monte-Carlo sampler among them:
             # then the divergence is the outcome, and the exception its consequence.
             error = traceback.format_exc()
@@ -145,6 +146,8 @@ class _Loop:
                 self._read_block()
             except _DivergenceError as divergence:
                 return _Outcome(status="diverged", diverged_at=divergence.iteration)
+            except Exception:
+                error += f"\nand then, reading what was left:\n{traceback.format_exc()}"
             return _Outcome(status="failed", error=error)
 
     def values(self) -> dict[str, np.ndarray]:
@@ -261,6 +264,8 @@ class _Loop:
         with torch.no_grad():
             metrics = self._problem.evaluate(bound.model, bound.loss_fn, self._held_out)
         bound.model.train(training)
+        if lacking := self._problem.metrics.keys() - metrics.keys():
+            raise RuntimeError(f"the evaluation of {self._spec.problem} lacks {sorted(lacking)}")
         row = {"iteration": float(done), "seconds": self._clocked_s}
         row |= {name: float(value) for name, value in metrics.items()}
         self.evaluations.append(row)
@@ -346,6 +351,8 @@ def _iteration_of(
         clock.switch(STEP)
         optimizer.step(closure)  # type: ignore[arg-type]
         clock.stop()
+        if not first:
+            raise RuntimeError(f"{type(optimizer).__name__}.step did not call its closure")
         judge(first[0], targets)
 
     return iterate_with_closure if _needs_closure(optimizer) else iterate
@@ -353,5 +360,8 @@ def _iteration_of(
 
 def _needs_closure(optimizer: torch.optim.Optimizer) -> bool:
     """Whether ``step`` cannot be called without a closure, as with L-BFGS."""
-    closure = inspect.signature(optimizer.step).parameters.get("closure")
-    return closure is not None and closure.default is inspect.Parameter.empty
+    parameters = inspect.signature(optimizer.step).parameters.values()
+    return any(
+        p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        for p in parameters
+    )

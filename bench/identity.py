@@ -1,5 +1,6 @@
 """The run id: a hash of everything that decides a run's losses."""
 
+import functools
 import hashlib
 import inspect
 import json
@@ -31,6 +32,10 @@ def source_digest(objects: Iterable[Any]) -> str:
     """
     files: dict[str, bytes] = {}
     for item in objects:
+        while isinstance(item, functools.partial):
+            files[repr(item.args) + repr(item.keywords)] = b""
+            item = item.func
+        item = inspect.unwrap(item)
         module = sys.modules.get(getattr(item, "__module__", type(item).__module__))
         if module is None or _file(module) is None:
             files[repr(item)] = _source(item)  # defined interactively

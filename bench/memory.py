@@ -47,7 +47,8 @@ def measure(spec: RunSpec, results: Path, session: str) -> RunRecord:
     """
     request = json.dumps({"spec": asdict(spec), "results": str(results), "session": session})
     finished = subprocess.run(
-        [sys.executable, "-m", "bench.memory"],
+        # -P: a folder 'bench' or 'optimizers' where the user works is not this project's.
+        [sys.executable, "-P", "-c", "from bench import memory; memory.main()"],
         input=request,
         capture_output=True,
         text=True,
@@ -75,14 +76,12 @@ def _measure_here(spec: RunSpec, session: str) -> RunRecord:
     return replace(record, peak_memory_bytes=max(0, peak_kib * 1024 - before))
 
 
-def _main() -> None:
+def main() -> None:
+    """Do what the standard input asks for, and print where the record is."""
+    sys.path.append(os.getcwd())
     request = json.loads(sys.stdin.read())
     fields = request["spec"]
     if fields["until"] is not None:
         fields["until"] = tuple(fields["until"])
     record = _measure_here(RunSpec(**fields), request["session"])
     print(store.save(record, Path(request["results"])))
-
-
-if __name__ == "__main__":
-    _main()

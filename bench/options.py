@@ -1,6 +1,7 @@
 """The command line's little languages: ``LABEL=NAME``, ``LABEL.KEY=VALUE``, ``METRIC=VALUE``."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -62,6 +63,12 @@ def parse_optimizers(options: Sequence[str]) -> list[Entry]:
         label, _, name = part.rpartition("=")
         if not name or (not label and part.startswith("=")):
             raise UsageError(f"Optimizer '{part}' is not valid: write NAME or LABEL=NAME.")
+        if not label and "." in name and ":" not in name:
+            module, _, attribute = name.rpartition(".")
+            raise UsageError(
+                f"Optimizer '{name}' is not valid: write {module}:{attribute}, or LABEL={name} for "
+                "a name with a dot."
+            )
         label = label or name.rpartition(":")[2]
         if label in {entry.label for entry in entries}:
             raise UsageError(
@@ -139,7 +146,10 @@ def parse_until(text: str | None) -> tuple[str, float] | None:
     try:
         if not name or not separator:
             raise ValueError
-        return name.strip(), float(value)
+        target = float(value)
+        if not math.isfinite(target):
+            raise ValueError
+        return name.strip(), target
     except ValueError:
         raise UsageError(
             f"--until '{text}' is not valid: write METRIC=VALUE, as in accuracy=0.97."

@@ -27,6 +27,7 @@ STYLE = {
     "font.size": 10,
     "svg.hashsalt": "optbench",
     "svg.fonttype": "none",
+    "text.parse_math": False,
 }
 
 
@@ -68,7 +69,8 @@ def convergence(records: Sequence[RunRecord], title: str) -> Figure:
             _band(axes[0, column], losses, axis, "training loss", colours, markers=False)
             _band(axes[1, column], evaluations, axis, f"{split} {metric}", colours, markers=True)
             _mark_divergence(axes[0, column], records, axis, colours)
-            axes[0, column].set_yscale("log")
+            if (losses["y"] > 0).all():
+                axes[0, column].set_yscale("log")
             unit = "iteration" if axis == "iteration" else "seconds (without evaluation)"
             axes[1, column].set_xlabel(unit)
             axes[0, column].set_xlabel("")
@@ -120,6 +122,7 @@ def _loss_curve(record: RunRecord, axis: str) -> pd.DataFrame:
         {
             "x": position,
             "y": record.values["loss"],
+            "complete": record.status == "completed",
             "label": record.label,
             "seed": record.config["seed"],
         }
@@ -161,7 +164,10 @@ def _band(
             frame["x"] = frame.groupby("iteration")["x"].transform("median")
         elif axis == "seconds":  # seeds take different times: compare them at the same ones
             grid, values = stats.on_common_grid(
-                [curve["x"] for curve in seeds], [curve["y"] for curve in seeds], _GRID_POINTS
+                [curve["x"] for curve in seeds],
+                [curve["y"] for curve in seeds],
+                _GRID_POINTS,
+                [bool(curve["complete"].iloc[0]) for curve in seeds],
             )
             frame = pd.concat([pd.DataFrame({"x": grid, "y": value}) for value in values])
         marker = {"marker": _MARKERS[index % len(_MARKERS)], "markersize": 6} if markers else {}

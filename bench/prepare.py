@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -47,7 +48,7 @@ def prepare(spec: RunSpec) -> Prepared:
     optimizer = OPTIMIZER_REGISTRY.get(spec.optimizer)
     hyperparameters = optimizer.hyperparameters(spec.hyperparameters)
     builder = PROBLEM_REGISTRY.get(spec.problem).load_builder()
-    problem = builder(ProblemOptions(split=spec.split, data_root=spec.data_root))
+    problem = _build(spec.problem, builder, ProblemOptions(spec.split, spec.data_root))
     if spec.until is not None and spec.until[0] not in problem.metrics:
         raise unknown(f"metric of {spec.problem}:", spec.until[0], problem.metrics)
     batch_size = spec.batch_size or problem.batch_size
@@ -68,11 +69,57 @@ def prepare(spec: RunSpec) -> Prepared:
         run_id=_identify(resolved, problem, optimizer, builder, device),
         fingerprint=environment.fingerprint(facts),
     )
-    # A setting that the optimizer refuses, or a model that cannot be extended, shows here.
-    with torch.random.fork_rng(devices=[]):
-        model, loss_fn = problem.make_model(), problem.make_loss()
-        optimizer.bind(model, loss_fn, prepared.given)
+    _try(prepared)
     return prepared
+
+
+@lru_cache(maxsize=2)  # the runs of a comparison share one problem, and its data
+def _build(
+    name: str, builder: Callable[[ProblemOptions], Problem], options: ProblemOptions
+) -> Problem:
+    try:
+        problem = builder(options)
+    except UsageError:
+        raise
+    except Exception as error:  # whatever a plug-in raises is its author's to mend
+        raise _unbuildable(name, error) from error
+    if not isinstance(problem, Problem):
+        raise UsageError(
+            f"Problem '{name}' is built as a {type(problem).__name__}: its builder is to return a "
+            "bench.problems.problem.Problem."
+        )
+    return problem
+
+
+def _try(prepared: Prepared) -> None:
+    """Meet here, and not in the middle of a comparison, what the user must mend.
+
+    That is a setting that the optimizer refuses, or a model that cannot be extended; what
+    BackPACK refuses only while it runs shows in a pass over two data.
+    """
+    problem, optimizer = prepared.problem, prepared.optimizer
+    with torch.random.fork_rng(devices=[]):
+        try:
+            model, loss_fn = problem.make_model(), problem.make_loss()
+        except Exception as error:
+            raise _unbuildable(prepared.spec.problem, error) from error
+        bound = optimizer.bind(model, loss_fn, prepared.given)
+        if optimizer.curvature is None:
+            return
+        try:
+            inputs, targets = problem.train.batch(torch.arange(min(2, len(problem.train))))
+            loss = bound.loss_fn(bound.model(inputs), targets)
+            with bound.backward_context():
+                loss.backward()
+        except Exception as error:
+            raise UsageError(
+                f"The curvature of '{optimizer.name}' cannot be computed on "
+                f"{prepared.spec.problem}: {error}"
+            ) from error
+
+
+def _unbuildable(name: str, error: Exception) -> UsageError:
+    return UsageError(f"Problem '{name}' cannot be built: {type(error).__name__}: {error}")
 
 
 def _identify(

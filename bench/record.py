@@ -90,6 +90,14 @@ class RunRecord:
         return self.config["role"]
 
     @property
+    def reason(self) -> str:
+        """Why a run failed, in one line: the exception at the end of its traceback."""
+        lines = self.error.splitlines()
+        frames = [index for index, line in enumerate(lines) if line.startswith("  ")]
+        rest = lines[frames[-1] + 1 :] if frames else lines
+        return rest[0] if rest else ""
+
+    @property
     def seconds(self) -> np.ndarray:
         """Clocked seconds of each iteration, all phases together."""
         return np.sum([self.values[name] for name in PHASE_COLUMNS], axis=0)
@@ -150,6 +158,9 @@ class RunRecord:
                 raise ValueError(f"metadata of {part} lacks {', '.join(sorted(absent))}")
         if tuple(values) != COLUMNS:
             raise ValueError(f"columns are {', '.join(values)}, not {', '.join(COLUMNS)}")
+        expected = {"iteration", "seconds", *facts["metrics"]}
+        if any(expected - row.keys() for row in facts["evaluations"]):
+            raise ValueError(f"an evaluation lacks one of {', '.join(sorted(expected))}")
         known = {name: facts[name] for name in names}
         known["started_at"] = datetime.fromisoformat(facts["started_at"])
         known["evaluations"] = [

@@ -7,6 +7,7 @@ from pathlib import Path
 from bench import plots, stability, stats, tables
 from bench.record import RunRecord
 from bench.summary import Row, yardstick_blocks_s
+from optimizers.errors import UsageError
 
 
 def write(
@@ -27,8 +28,14 @@ def write(
 
     Returns:
         The path of ``report.md``.
+
+    Raises:
+        UsageError: The report cannot be written there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"Report folder '{folder}' cannot be made: {error.strerror}.") from error
     config, first = training[0].config, training[0]
     title = f"{config['problem']}: {', '.join(row.label for row in rows)}"
     figures = []

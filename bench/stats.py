@@ -51,23 +51,33 @@ def per_iteration(seconds: Sequence[ArrayLike]) -> float:
 
 
 def on_common_grid(
-    times: Sequence[ArrayLike], values: Sequence[ArrayLike], points: int
+    times: Sequence[ArrayLike],
+    values: Sequence[ArrayLike],
+    points: int,
+    complete: Sequence[bool] | None = None,
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Interpolate several curves at the same times, up to where the shortest ends.
+    """Interpolate several curves at the same times, up to where the shortest complete one ends.
 
     Args:
         times: Ascending seconds, one array per run.
         values: The values at these times.
         points: Length of the grid.
+        complete: Which runs were not cut short; all if ``None``. The others do not shorten the
+            grid, unless none is complete.
 
     Returns:
-        The grid, and each run's values on it.
+        The grid, and each run's values on it, NaN where the run had ended.
     """
-    start = max(float(np.asarray(run)[0]) for run in times)
-    end = min(float(np.asarray(run)[-1]) for run in times)
+    runs = [np.asarray(run, dtype=float) for run in times]
+    ends = [
+        run[-1] for run, whole in zip(runs, complete or [True] * len(runs), strict=True) if whole
+    ]
+    start = max(run[0] for run in runs)
+    end = min(ends) if ends else max(run[-1] for run in runs)
     grid = np.linspace(start, max(start, end), points)
     curves = [
-        np.interp(grid, np.asarray(t), np.asarray(v)) for t, v in zip(times, values, strict=True)
+        np.interp(grid, run, np.asarray(value), right=np.nan)
+        for run, value in zip(runs, values, strict=True)
     ]
     return grid, curves
 

@@ -137,17 +137,24 @@ def executions(results: Path, run_id: str) -> Iterator[RunRecord]:
             warnings.warn(f"Skipped: {error}", DamagedRecordWarning, stacklevel=2)
 
 
-def find(results: Path, run_id: str, fingerprint: str | None) -> RunRecord | None:
+def find(
+    results: Path, run_id: str, fingerprint: str | None, *, tuned: bool | None = None
+) -> RunRecord | None:
     """The newest finished execution of a run, if there is one.
 
     Args:
         results: The results folder.
         run_id: The run.
         fingerprint: Only executions on the machine of this fingerprint; any machine if ``None``.
+        tuned: Only executions with the allocator tuned, or not; either if ``None``.
     """
     for record in executions(results, run_id):
-        here = fingerprint is None or record.environment.get("fingerprint") == fingerprint
-        if record.status in DONE and here:
+        environment = record.environment
+        if (
+            record.status in DONE
+            and fingerprint in (None, environment["fingerprint"])
+            and tuned in (None, environment["allocator"]["tuned"])
+        ):
             return record
     return None
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from bench import stats
 from bench.record import DONE, PHASE_COLUMNS, PHASES, RunRecord
 from bench.stats import Spread
@@ -20,6 +22,7 @@ _COMPARABLE = {
     "dtype": lambda record: record.config["dtype"],
     "device": lambda record: record.config["device"],
     "machine": lambda record: record.environment["fingerprint"],
+    "allocator tuning": lambda record: record.environment["allocator"]["tuned"],
     "threads": lambda record: record.environment["threads"],
     "torch": lambda record: record.environment["versions"]["torch"],
 }
@@ -113,16 +116,12 @@ def require_comparable(records: Sequence[RunRecord]) -> None:
 
 def yardstick_blocks_s(yardsticks: Sequence[RunRecord]) -> list[float]:
     """Seconds per plain gradient of each yardstick run: forward and backward, warmed up."""
-    return [
-        _plain_gradient_s([record])
-        for record in yardsticks
-        if len(record.values["loss"]) > YARDSTICK_WARMUP
-    ]
+    return [_plain_gradient_s([record]) for record in yardsticks if len(record.seconds)]
 
 
 def _adjacent(record: RunRecord, yardsticks: Sequence[RunRecord]) -> list[RunRecord]:
     """The session's yardsticks right before and right after a run: drift hits them alike."""
-    own = [other for other in yardsticks if other.session == record.session]
+    own = [o for o in yardsticks if o.session == record.session and len(o.seconds)]
     before = [other for other in own if other.started_at <= record.started_at]
     after = [other for other in own if other.started_at > record.started_at]
     return [
@@ -132,12 +131,10 @@ def _adjacent(record: RunRecord, yardsticks: Sequence[RunRecord]) -> list[RunRec
 
 
 def _plain_gradient_s(yardsticks: Sequence[RunRecord]) -> float:
-    return stats.per_iteration(
-        [
-            (record.values["forward_s"] + record.values["backward_s"])[YARDSTICK_WARMUP:]
-            for record in yardsticks
-        ]
-    )
+    """Median over iterations: nothing happens only every k-th time, and bursts do not count."""
+    gradients = [r.values["forward_s"] + r.values["backward_s"] for r in yardsticks]
+    warm = [run[min(YARDSTICK_WARMUP, len(run) // 2) :] for run in gradients]
+    return float(np.median(np.concatenate(warm)))
 
 
 def _row(

@@ -1,6 +1,7 @@
 """Records as SQL: the DuckDB views ``runs``, ``iterations`` and ``evaluations``."""
 
 import json
+import warnings
 from pathlib import Path
 
 import duckdb
@@ -59,9 +60,15 @@ def connect(folder: Path) -> duckdb.DuckDBPyConnection:
     """
     if not folder.is_dir():
         raise UsageError(f"Results folder '{folder}' does not exist.")
-    runs, evaluations, files = [], [], []
+    runs = [pa.Table.from_pylist([], pa.schema(_RUN_FIELDS))]
+    evaluations, files = [], []
     for path, record in store.scan(folder):
-        runs.append(_run_row(path, record))
+        try:
+            runs.append(pa.Table.from_pylist([_run_row(path, record)], pa.schema(_RUN_FIELDS)))
+        except (KeyError, TypeError, ValueError, AttributeError, pa.ArrowException) as error:
+            message = f"Skipped: '{path}' is not a readable record: {error!r}"
+            warnings.warn(message, store.DamagedRecordWarning, stacklevel=2)
+            continue
         files.append(str(path))
         evaluations += [
             {
@@ -76,7 +83,7 @@ def connect(folder: Path) -> duckdb.DuckDBPyConnection:
         ]
     connection = duckdb.connect()
     # The views' tables stay referenced by the connection.
-    connection.register("runs", pa.Table.from_pylist(runs, pa.schema(_RUN_FIELDS)))
+    connection.register("runs", pa.concat_tables(runs))
     connection.register(
         "evaluations", pa.Table.from_pylist(evaluations, pa.schema(_EVALUATION_FIELDS))
     )
@@ -104,7 +111,9 @@ def query(folder: Path, sql: str) -> tuple[list[str], list[tuple[object, ...]]]:
     connection = connect(folder)
     try:
         result = connection.execute(sql)
-        columns = [str(item[0]) for item in result.description or []]
+        if result is None or result.description is None:
+            raise UsageError("The query is empty: write SQL, as in 'select * from runs'.")
+        columns = [str(item[0]) for item in result.description]
         return columns, [tuple(row) for row in result.fetchall()]
     except duckdb.Error as error:
         raise UsageError(f"The query failed: {' '.join(str(error).split())}") from error

@@ -142,16 +142,31 @@ class DiagGGN(torch.optim.Optimizer):
         except UsageError:
             self.param_groups.pop()
             raise
-        for parameter in group["params"]:
-            self.curvature.watch(parameter)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Keep the curvature in copies and pickles."""
+        return {**super().__getstate__(), "curvature": self.curvature}
 
     @property
     def refresh_due(self) -> bool:
-        """Whether the next step needs a fresh diagonal."""
-        return any(group["steps"] % group["update_every"] == 0 for group in self.param_groups)
+        """Whether the next step needs a fresh diagonal.
+
+        It does every ``update_every`` steps, and when a parameter was added or unfrozen since.
+        """
+        first = self.param_groups[0]
+        if first["steps"] % first["update_every"] == 0:
+            return True
+        return any(
+            parameter.requires_grad and "diagonal" not in self.state[parameter]
+            for group in self.param_groups
+            for parameter in group["params"]
+        )
 
     def backward_context(self) -> AbstractContextManager[None]:
         """The context in which to call ``backward`` before the next step."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                self.curvature.watch(parameter)
         return self.curvature.context(refresh=self.refresh_due)
 
     @overload
@@ -201,7 +216,8 @@ class DiagGGN(torch.optim.Optimizer):
         """The group's parameters that have a gradient, each known to have a diagonal."""
         parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
         for parameter in parameters:
-            if (taken[parameter] is None) if refresh else ("diagonal" not in self.state[parameter]):
+            kept = self.state[parameter].get("diagonal")
+            if (taken[parameter] if refresh else kept) is None:
                 index = next(i for i, other in enumerate(group["params"]) if other is parameter)
                 name = (group.get("param_names") or {index: f"number {index}"})[index]
                 raise RuntimeError(
@@ -227,17 +243,20 @@ class DiagGGN(torch.optim.Optimizer):
                 return diagonals
             for parameter, diagonal in zip(parameters, diagonals, strict=True):
                 state = self.state[parameter]
-                if decay and "diagonal" in state:
+                averaged = state.get("refreshes", 0) if decay else 0
+                if averaged:
                     state["diagonal"].lerp_(diagonal, 1.0 - decay)
                 else:
                     state["diagonal"] = diagonal * (1.0 - decay) if decay else diagonal
-                state["refreshes"] = state.get("refreshes", 0) + 1
+                state["refreshes"] = averaged + 1 if decay else 0
+            for parameter in group["params"]:  # known to have none, not waiting for its first
+                if parameter.requires_grad:
+                    self.state[parameter].setdefault("diagonal", None)
         kept = [self.state[parameter]["diagonal"] for parameter in parameters]
         if not decay or not kept:
             return kept
-        corrections = [
-            1.0 - decay ** self.state[parameter]["refreshes"] for parameter in parameters
-        ]
+        averaged = [self.state[parameter]["refreshes"] for parameter in parameters]
+        corrections = [1.0 - decay**count if count else 1.0 for count in averaged]
         return list(torch._foreach_div(kept, corrections))
 
     def _momentum_buffers(

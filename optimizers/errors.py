@@ -17,6 +17,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
         known: The names that would have worked.
     """
     known = sorted(known)
-    nearest = difflib.get_close_matches(name, known, n=1)
-    hint = f" Did you mean '{nearest[0]}'?" if nearest else ""
+    folded = {candidate.casefold(): candidate for candidate in reversed(known)}
+    nearest = difflib.get_close_matches(name.casefold(), folded, n=1)
+    hint = f" Did you mean '{folded[nearest[0]]}'?" if nearest else ""
     return UsageError(f"Unknown {kind} '{name}'.{hint} Known: {', '.join(known) or 'none'}.")

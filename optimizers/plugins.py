@@ -83,6 +83,6 @@ class Registry(Generic[Spec]):
         if ":" in name:
             return self.adopt(name, load_reference(name))
         installed = {point.name: point for point in self.installed()}
-        if name in installed:
-            return self.adopt(name, load_reference(installed[name].value))
+        if point := installed.get(name):
+            return self.adopt(name, load_reference(f"{point.module}:{point.attr}"))
         raise unknown(self.kind, name, [*self.entries, *installed])

@@ -74,7 +74,8 @@ class OptimizerSpec:
             given: The settings that differ from the defaults.
 
         Returns:
-            Every hyperparameter with a plain value (number, string, bool, None, tuple).
+            Every hyperparameter; values that are not plain (number, string, bool, None, tuple)
+            as their ``repr``.
 
         Raises:
             UsageError: A name that the optimizer lacks, a value of the wrong type, or a
@@ -97,7 +98,7 @@ class OptimizerSpec:
                 f"Optimizer '{self.name}' needs a value for {', '.join(missing)}: "
                 f"give it with --set {missing[0]}=VALUE."
             )
-        return {name: value for name, value in complete.items() if _is_plain(value)}
+        return describe(complete)
 
     def bind(
         self, model: "nn.Module", loss_fn: "nn.Module", hyperparameters: Mapping[str, Any]
@@ -120,6 +121,7 @@ class OptimizerSpec:
         try:
             if make_curvature is None:
                 optimizer = factory(model.parameters(), **settings)
+                _require_optimizer(self.name, optimizer)
                 return BoundOptimizer(
                     model=model, loss_fn=loss_fn, optimizer=optimizer, backward_context=nullcontext
                 )
@@ -127,15 +129,34 @@ class OptimizerSpec:
             curvature = make_curvature(**{k: settings.pop(k) for k in names if k in settings})
             model, loss_fn = curvature.extend(model, loss_fn)
             optimizer = factory(model.named_parameters(), curvature=curvature, **settings)
+            _require_optimizer(self.name, optimizer)
         except UsageError:
             raise
-        except (TypeError, ValueError) as error:
-            raise UsageError(f"Optimizer '{self.name}' refuses its settings: {error}") from error
+        except Exception as error:  # whatever a plug-in raises is its author's to mend
+            kind = "" if isinstance(error, (TypeError, ValueError)) else f"{type(error).__name__}: "
+            message = f"Optimizer '{self.name}' refuses its settings: {kind}{error}"
+            raise UsageError(message) from error
         return BoundOptimizer(
             model=model,
             loss_fn=loss_fn,
             optimizer=optimizer,
             backward_context=optimizer.backward_context,
+        )
+
+
+def describe(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as they can be recorded: what is not plain as its ``repr``."""
+    return {name: value if _is_plain(value) else repr(value) for name, value in settings.items()}
+
+
+def _require_optimizer(name: str, optimizer: Any) -> None:
+    lacking = [
+        part for part in ("step", "zero_grad", "param_groups") if not hasattr(optimizer, part)
+    ]
+    if lacking:
+        raise UsageError(
+            f"Optimizer '{name}' makes a {type(optimizer).__name__}, which has no "
+            f"{', '.join(lacking)}: it is to make a torch.optim.Optimizer."
         )
 
 
@@ -145,7 +166,10 @@ def _load(target: str | Callable[..., Any]) -> Callable[..., Any]:
 
 def _signature(target: Callable[..., Any], *, skip_first: bool) -> tuple[dict[str, Any], bool]:
     """Parameters of a factory with their defaults, and whether it takes any others."""
-    parameters = list(inspect.signature(target).parameters.values())[1 if skip_first else 0 :]
+    try:
+        parameters = list(inspect.signature(target).parameters.values())[1 if skip_first else 0 :]
+    except ValueError:
+        raise UsageError(f"{target!r} is no optimizer: it tells no parameters.") from None
     keywords = {
         p.name: p.default for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
     }

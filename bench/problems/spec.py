@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from bench.problems.problem import Problem
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class ProblemOptions:
     """What a problem is built with.
 

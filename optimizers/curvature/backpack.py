@@ -6,6 +6,7 @@ Source: F. Dangel, F. Kunstner, P. Hennig, "BackPACK: Packing more into backprop
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from backpack import backpack, extend
 from backpack.extensions import DiagGGNExact, DiagGGNMC
@@ -17,6 +18,9 @@ from optimizers.errors import UsageError
 
 # BackPACK's hooks cause this warning whenever a model's input needs no gradient, which is always.
 _HOOK_WARNING = "Full backward hook is firing when gradients are computed with respect to module"
+
+# Which diagonals the present backward pass computes; global, as BackPACK's own context is.
+_REFRESHING: set[str] = set()
 
 
 def monte_carlo(mc_samples: int = 1, fast_rules: bool = True) -> "BackpackDiagonal":
@@ -36,7 +40,7 @@ def monte_carlo(mc_samples: int = 1, fast_rules: bool = True) -> "BackpackDiagon
     """
     if not isinstance(mc_samples, int) or isinstance(mc_samples, bool) or mc_samples < 1:
         raise UsageError(f"mc_samples={mc_samples!r} is not valid: it is a whole number >= 1.")
-    return BackpackDiagonal(lambda: DiagGGNMC(mc_samples=mc_samples), fast_rules=fast_rules)
+    return BackpackDiagonal(partial(DiagGGNMC, mc_samples=mc_samples), fast_rules=fast_rules)
 
 
 def exact(fast_rules: bool = True) -> "BackpackDiagonal":
@@ -67,7 +71,6 @@ class BackpackDiagonal:
         self._make_extension = make_extension
         self._fast_rules = fast_rules
         self._extension = self._new_extension()
-        self._refreshing = False
 
     def extend(self, model: nn.Module, loss_fn: nn.Module) -> tuple[nn.Module, nn.Module]:
         """Register BackPACK's hooks on the model and the loss, in place.
@@ -83,7 +86,11 @@ class BackpackDiagonal:
 
     def watch(self, parameter: nn.Parameter) -> None:
         """Discard the parameter's diagonal whenever a plain backward pass outdates it."""
-        parameter.register_post_accumulate_grad_hook(self._discard_outdated)
+        watched = vars(parameter).setdefault("_optbench_watched", set())
+        savefield = self._extension.savefield
+        if parameter.requires_grad and savefield not in watched:
+            watched.add(savefield)
+            parameter.register_post_accumulate_grad_hook(partial(_discard_outdated, savefield))
 
     @contextmanager
     def context(self, *, refresh: bool) -> Iterator[None]:
@@ -92,11 +99,12 @@ class BackpackDiagonal:
         Raises:
             UsageError: BackPACK has no rule for what the pass meets.
         """
-        self._refreshing = refresh
+        savefield = self._extension.savefield
         try:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", message=_HOOK_WARNING)
                 if refresh:
+                    _REFRESHING.add(savefield)
                     with backpack(self._extension):
                         yield
                 else:
@@ -108,7 +116,7 @@ class BackpackDiagonal:
                 raise UsageError(f"BackPACK cannot differentiate this model: {error}.") from error
             raise
         finally:
-            self._refreshing = False
+            _REFRESHING.discard(savefield)
 
     def take(self, parameter: nn.Parameter) -> Tensor | None:
         """Hand over the diagonal (same shape as the parameter) and remove it."""
@@ -119,10 +127,6 @@ class BackpackDiagonal:
         if self._fast_rules:
             install(extension)
         return extension
-
-    def _discard_outdated(self, parameter: Tensor) -> None:
-        if not self._refreshing:
-            vars(parameter).pop(self._extension.savefield, None)
 
     def _require_supported(self, root: nn.Module, what: str) -> None:
         # BackPACK keeps its rules in a private table. Should a later version rename it, the check
@@ -136,8 +140,7 @@ class BackpackDiagonal:
             where = f"{what}.{name}" if name else f"the {what} itself"
             has_children = next(module.children(), None) is not None
             remedy = (
-                "Build the model as torch.nn.Sequential, or convert it with "
-                "backpack.extend(model, use_converter=True)."
+                "Build the model as torch.nn.Sequential of layers with a rule."
                 if has_children
                 else "Modules with a rule: "
                 + ", ".join(sorted(rule.__name__ for rule in rules))
@@ -147,3 +150,8 @@ class BackpackDiagonal:
                 f"BackPACK cannot extend {where}: it has no rule for "
                 f"{type(module).__module__}.{type(module).__qualname__}. {remedy}"
             )
+
+
+def _discard_outdated(savefield: str, parameter: Tensor) -> None:
+    if savefield not in _REFRESHING:
+        vars(parameter).pop(savefield, None)

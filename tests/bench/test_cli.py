@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import bench
-from bench import memory, store, terminal
+from bench import cli, comparison, memory, store, terminal
 from bench.cli import app
 from tests.bench.records import made_record
 
@@ -25,6 +25,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Work in an empty folder; memory runs (a process each) have tests of their own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(memory, "is_supported", lambda: False)
+    monkeypatch.setattr(comparison, "YARDSTICK_S", 0.01)
     monkeypatch.setenv("OPTBENCH_MALLOC", "0")
     terminal._console.cache_clear()
 
@@ -69,14 +70,19 @@ def test_labels_let_one_optimizer_run_twice() -> None:
 
 
 def test_users_optimizer_from_the_working_folder() -> None:
+    """Where folders of their own are called as this project's are."""
+    for name in ("bench", "optimizers"):
+        Path(name).mkdir()
+        Path(name, "__init__.py").touch()
     Path("mine.py").write_text("import torch\nclass Mine(torch.optim.SGD):\n    'My optimizer.'\n")
     finished = subprocess.run(
-        [sys.executable, "-c", "from bench.cli import main; main()", *QUICK[:4], "mine:Mine",
+        [sys.executable, "-Pc", "from bench.cli import main; main()", *QUICK[:4], "mine:Mine",
          "--seeds", "1", "--iterations", "5"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert finished.returncode == 0, finished.stderr
     assert "Mine" in finished.stdout
+    assert "failed" not in finished.stderr
 
 
 @pytest.mark.parametrize(
@@ -90,6 +96,13 @@ def test_users_optimizer_from_the_working_folder() -> None:
         (["--device", "cuda:7"], "Device 'cuda:7' is not available. Available here: auto, cpu"),
         (["--until", "accuracy"], "--until 'accuracy' is not valid: write METRIC=VALUE"),
         (["--until", "accuracy=1"], "Unknown metric of quadratic: 'accuracy'."),
+        (["--until", "loss=nan"], "--until 'loss=nan' is not valid"),
+        (["-o", "SGD"], "Unknown optimizer 'SGD'. Did you mean 'sgd'?"),
+        (["-o", "torch.optim.SGD"], "'torch.optim.SGD' is not valid: write torch.optim:SGD"),
+        (["-o", "builtins:int"], "is no optimizer: it tells no parameters"),
+        (["-o", "builtins:id"], "makes a int, which has no step"),
+        (["-p", "math:sqrt"], "Problem 'math:sqrt' cannot be built: TypeError"),
+        (["-p", "builtins:str"], "Problem 'builtins:str' is built as a str"),
         (["--dtype", "half"], "Unknown dtype 'half'."),
         (["--iterations", "0"], "iterations=0 is not valid"),
         (["--results", "/proc/nowhere"], "Results folder '/proc/nowhere' cannot be written"),
@@ -105,6 +118,44 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], message: st
     assert line.startswith("optbench: ")
     assert message in line
     assert not list(Path().rglob("*.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "--seeds", "x"], "Invalid value for '--seeds'"),
+        (["run", "--foo"], "No such option: --foo"),
+        (["nope"], "No such command 'nope'"),
+        (["show"], "Missing argument 'RUN'"),
+    ],
+    ids=" ".join,
+)
+def test_options_that_cannot_be_read_are_one_line_too(
+    arguments: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["optbench", *arguments])
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr("warnings.showwarning", None)
+    terminal._console.cache_clear()
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    terminal._console.cache_clear()
+    assert stopped.value.code == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("optbench: ")
+    assert message.lower() in line.lower()
+
+
+def test_a_report_that_cannot_be_written_does_not_hide_the_summary() -> None:
+    Path("results").mkdir()
+    Path("results/report").write_text("in the way")
+    result = optbench(*QUICK)
+    assert result.exit_code == 2
+    assert "2 completed" in result.stdout
+    assert "Report folder 'results/report' cannot be made" in result.stderr
 
 
 def test_debug_shows_the_traceback() -> None:
@@ -187,6 +238,7 @@ def test_query_prints_a_table_or_json() -> None:
     ("arguments", "message"),
     [
         (["query", "selec 1"], "The query failed"),
+        (["query", ";"], "The query is empty"),
         (["query", "select 1", "--results", "nowhere"], "Results folder 'nowhere' does not exist"),
         (["list", "optimisers"], "Unknown list 'optimisers'. Did you mean 'optimizers'?"),
     ],

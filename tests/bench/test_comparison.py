@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench import harness, memory, store
+from bench import allocator, comparison, harness, memory, store
 from bench.comparison import compare
 from bench.options import comparison_specs
 from bench.prepare import Prepared
@@ -21,8 +21,9 @@ pytestmark = pytest.mark.usefixtures("_no_memory_runs")
 
 @pytest.fixture
 def _no_memory_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory runs take a process each; they have tests of their own."""
+    """Memory runs take a process each and yardsticks time; neither matters here."""
     monkeypatch.setattr(memory, "is_supported", lambda: False)
+    monkeypatch.setattr(comparison, "YARDSTICK_S", 0.01)
 
 
 class Silent:
@@ -105,11 +106,20 @@ def test_runs_of_another_machine_are_not_taken_for_this_ones(
     assert (outcome.reused, len(observer.done)) == (0, 2)
 
 
+def test_runs_with_another_allocator_are_not_taken_for_this_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare(specs("adam"), tmp_path, fresh=False, observer=Silent())
+    monkeypatch.setattr(allocator, "_tuned", not allocator.describe()["tuned"])
+    assert compare(specs("adam"), tmp_path, fresh=False, observer=Silent()).reused == 0
+    assert compare(specs("adam"), tmp_path, fresh=False, observer=Silent()).reused == 2
+
+
 def test_nothing_runs_where_one_of_the_runs_cannot(tmp_path: Path) -> None:
     wrong = [*specs("adam"), RunSpec(problem="quadratic", optimizer="agam")]
     with pytest.raises(UsageError, match="agam"):
         compare(wrong, tmp_path, fresh=False, observer=Silent())
-    assert bench.load(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_failed_run_does_not_stop_the_others(
@@ -125,8 +135,7 @@ def test_a_failed_run_does_not_stop_the_others(
     monkeypatch.setattr(harness, "execute", fail_once)
     outcome = compare(specs(), tmp_path, fresh=False, observer=Silent())
     assert [r.status for r in outcome.training] == ["failed", *["completed"] * 3]
-    monkeypatch.undo()
-    monkeypatch.setattr(memory, "is_supported", lambda: False)
+    monkeypatch.setattr(harness, "execute", execute)
     retried = compare(specs(), tmp_path, fresh=False, observer=Silent())
     assert (retried.reused, retried.training[0].status) == (3, "completed")
 
@@ -143,8 +152,7 @@ def test_a_foreign_file_in_the_results_folder_is_left_alone(tmp_path: Path) -> N
 def test_peak_memory_is_measured_in_a_process_of_its_own_and_stored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.undo()
-    monkeypatch.setenv("OPTBENCH_OFFLINE", "1")
+    monkeypatch.setattr(memory, "is_supported", lambda: True)
     first = compare(specs("sgd"), tmp_path, fresh=False, observer=Silent())
     observer = Silent()
     again = compare(specs("sgd"), tmp_path, fresh=False, observer=observer)

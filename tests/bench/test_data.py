@@ -120,6 +120,12 @@ def test_normalisation_against_float64() -> None:
     np.testing.assert_allclose(drawn.flatten().numpy(), expected, rtol=1e-12)
 
 
+def test_integers_that_are_not_images_stay_as_they_are() -> None:
+    tokens = TensorData(torch.tensor([[1, 2], [3, 4]]), torch.tensor([0, 1]))
+    inputs, targets = tokens.to(CPU, torch.float64).batch(torch.tensor([1]))
+    assert (inputs.dtype, inputs.tolist(), targets.tolist()) == (torch.int64, [[3, 4]], [1])
+
+
 def test_a_named_folder_without_mnist_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"lacks MNIST/raw/train-images-idx3-ubyte.*layout"):
         load_mnist(split="test", data_root=str(tmp_path))

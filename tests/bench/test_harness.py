@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -75,7 +76,7 @@ def test_all_optimizers_see_the_same_batches_and_start_from_the_same_point(
     for optimizer in (*BUILT_IN, "torch.optim:LBFGS"):
         seen.clear()
         record = bench.run(quick(optimizer=optimizer, eval_every=0, iterations=4))
-        orders.append(torch.stack(seen))
+        orders.append(torch.stack(seen[-4:]))  # before them: a trial of curvature, the warm-up
         starts.append(losses(record)[0])
     assert all(torch.equal(orders[0], order) for order in orders)
     assert len(set(starts)) == 1
@@ -236,6 +237,26 @@ def test_a_closure_without_default_is_given_one_and_its_time_is_split() -> None:
     assert (lbfgs.iterations[["forward_s", "backward_s", "step_s"]] > 0).all(axis=None)
 
 
+class Impatient(torch.optim.SGD):
+    """Takes a closure under another name, and calls it only if asked."""
+
+    def __init__(self, params: Any, calls: bool = True) -> None:
+        super().__init__(params, lr=0.1)
+        self.calls = calls
+
+    def step(self, recompute: Callable[[], Any]) -> None:  # type: ignore[override]
+        if self.calls:
+            super().step(recompute)
+
+
+def test_a_closure_is_given_under_any_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(OPTIMIZERS, "impatient", OptimizerSpec(name="impatient", factory=Impatient))
+    assert losses(bench.run(quick(optimizer="impatient")))[-1] < 2.3
+    record = bench.run(quick(optimizer="impatient", hyperparameters={"calls": False}))
+    assert record.status == "failed"
+    assert record.reason == "RuntimeError: Impatient.step did not call its closure"
+
+
 class Counted(torch.optim.Optimizer):
     """Evaluates its closure twice a step; each call of time advances a fake clock by one."""
 
@@ -271,7 +292,71 @@ def test_only_due_steps_pay_for_curvature(monkeypatch: pytest.MonkeyPatch) -> No
     settings = {"update_every": 5}
     bench.run(quick(optimizer="diag_ggn_exact", hyperparameters=settings, iterations=11))
     refreshes = sum(isinstance(module, nn.CrossEntropyLoss) for module in modules)
-    assert refreshes == 1 + 3  # the warm-up iteration; iterations 0, 5 and 10
+    assert refreshes == 2 + 3  # the trial and the warm-up; iterations 0, 5 and 10
+
+
+def test_sys_exit_in_an_optimizer_is_a_failed_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Sabotage, "step", lambda self, closure=None: sys.exit(3))
+    record = bench.run(quick(optimizer="sabotage"))
+    assert (record.status, record.reason) == ("failed", "SystemExit: 3")
+
+
+def test_a_reason_is_the_first_line_of_the_exception(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(self: Sabotage, closure: Any = None) -> None:
+        raise RuntimeError("first line\nsecond line")
+
+    monkeypatch.setattr(Sabotage, "step", stop)
+    assert bench.run(quick(optimizer="sabotage")).reason == "RuntimeError: first line"
+
+
+def test_an_evaluation_without_its_metrics_is_a_failed_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = harness_problem()
+    lacking = replace(problem, evaluate=lambda *arguments: {"loss": torch.tensor(1.0)})
+    spec = ProblemSpec(name="lacking", build=lambda options: lacking)
+    monkeypatch.setitem(PROBLEMS, "lacking", spec)
+    record = bench.run(quick(problem="lacking"))
+    assert record.reason == "RuntimeError: the evaluation of lacking lacks ['distance']"
+
+
+def test_a_metric_that_is_no_tensor_is_a_failed_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = replace(harness_problem(), batch_metric=lambda outputs, targets: 0.5)  # type: ignore[arg-type, return-value]
+    monkeypatch.setitem(PROBLEMS, "odd", ProblemSpec(name="odd", build=lambda options: odd))
+    record = bench.run(quick(problem="odd"))
+    assert record.status == "failed"
+    assert "expected Tensor" in record.error
+
+
+def harness_problem() -> Problem:
+    return PROBLEMS["quadratic"].load_builder()(ProblemOptions())
+
+
+def test_settings_that_are_not_plain_are_recorded_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    rate = torch.tensor(0.1)
+    spec = OptimizerSpec(name="tensor_lr", factory=torch.optim.SGD, defaults={"lr": rate})
+    monkeypatch.setitem(OPTIMIZERS, "tensor_lr", spec)
+    record = bench.run(quick(optimizer="tensor_lr"))
+    assert record.metadata()["config"]["settings"] == {"lr": repr(rate)}
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ([nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 3)], "cannot be computed on refused"),
+        ([shared := nn.Linear(4, 4), shared, nn.Linear(4, 3)], "cannot be computed on refused"),
+    ],
+    ids=["batch normalisation in training", "a layer used twice"],
+)
+def test_what_backpack_refuses_only_while_it_runs_is_told_before(
+    layers: list[nn.Module], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = replace(
+        layer_norm_problem(ProblemOptions()), make_model=lambda: nn.Sequential(*layers)
+    )
+    monkeypatch.setitem(
+        PROBLEMS, "refused", ProblemSpec(name="refused", build=lambda options: problem)
+    )
+    with pytest.raises(UsageError, match=message):
+        bench.run(quick(problem="refused", optimizer="diag_ggn_mc"))
 
 
 def layer_norm_problem(options: ProblemOptions) -> Problem:

@@ -1,5 +1,6 @@
 """An edit to an optimizer, or to a helper of its, is another run."""
 
+import functools
 import importlib
 import sys
 from collections.abc import Callable, Iterator
@@ -46,6 +47,19 @@ def test_an_edit_changes_the_digest_where_it_can_matter(
     path = tmp_path / f"{file}.py"
     path.write_text(path.read_text() + "# edited\n")
     assert (digest() != before) == changes
+
+
+def test_an_edit_behind_a_partial_is_seen(digest: Callable[[], str], tmp_path: Path) -> None:
+    def partial_digest() -> str:
+        digest()
+        return source_digest([functools.partial(sys.modules["mine_main"].Mine, rate=0.1)])
+
+    before = partial_digest()
+    assert partial_digest() == before
+    assert source_digest([functools.partial(sys.modules["mine_main"].Mine, rate=0.2)]) != before
+    path = tmp_path / "mine_main.py"
+    path.write_text(path.read_text() + "# edited\n")
+    assert partial_digest() != before
 
 
 def test_libraries_are_known_by_version_alone() -> None:

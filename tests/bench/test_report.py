@@ -49,6 +49,16 @@ def test_embedded_digits_are_warned_of(tmp_path: Path) -> None:
     assert "**Warning:**" not in written(tmp_path / "full", comparison())
 
 
+def test_dollars_in_a_label_are_not_mathematics(tmp_path: Path) -> None:
+    written(tmp_path, [made_record(label="a$_$b")])
+
+
+def test_losses_that_are_not_positive_are_drawn_on_a_plain_axis() -> None:
+    figure = plots.convergence([made_record(losses=[1.0, -1.0])], "title")
+    assert figure.axes[0].get_yscale() == "linear"
+    assert plots.convergence([made_record()], "title").axes[0].get_yscale() == "log"
+
+
 def test_hostile_labels_do_not_become_markup(tmp_path: Path) -> None:
     text = written(tmp_path, [made_record(label="a|b<script>*[x](y)`")])
     assert "\\|b\\<script\\>\\*\\[x\\](y)\\`" in text

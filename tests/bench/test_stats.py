@@ -37,6 +37,14 @@ def test_common_grid_ends_with_the_shortest_run() -> None:
     np.testing.assert_allclose(second, [0.0, 1.0, 2.0])
 
 
+def test_a_run_cut_short_does_not_shorten_the_others() -> None:
+    times, values = [[0.0, 2.0], [0.0, 0.5]], [[0.0, 2.0], [0.0, 0.5]]
+    grid, (whole, cut) = stats.on_common_grid(times, values, 3, [True, False])
+    np.testing.assert_allclose(grid, [0.0, 1.0, 2.0])
+    np.testing.assert_allclose(whole, [0.0, 1.0, 2.0])
+    np.testing.assert_array_equal(cut, [0.0, np.nan, np.nan])
+
+
 def test_prediction_interval_against_the_formula() -> None:
     sample = [1.0, 2.0, 4.0]
     low, high = stats.prediction_interval(sample, 0.9)

@@ -62,6 +62,12 @@ def test_a_damaged_file_does_not_spoil_the_rest(results: Path) -> None:
         assert views.query(results, "select count(*) from iterations")[1] == [(4,)]
 
 
+def test_a_record_with_a_value_of_another_type_is_skipped(results: Path) -> None:
+    store.save(made_record(run_id="e" * 16, seed="zero"), results)
+    with pytest.warns(DamagedRecordWarning, match="e" * 16):
+        assert views.query(results, "select count(*) from runs")[1] == [(2,)]
+
+
 def test_wrong_sql_is_told(results: Path) -> None:
     with pytest.raises(UsageError, match=r"The query failed: .*losss"):
         views.query(results, "select losss from iterations")

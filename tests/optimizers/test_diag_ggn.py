@@ -137,6 +137,102 @@ def test_parameters_without_gradient_are_left_alone() -> None:
     assert torch.equal(first, before)
 
 
+def test_a_frozen_layer_is_left_alone_and_may_be_unfrozen_between_refreshes() -> None:
+    torch.manual_seed(7)
+    case = NETWORKS["mlp_relu"]()
+    first = next(case.model.parameters())
+    first.requires_grad_(False)
+    before = first.clone()
+    curvature = exact()
+    curvature.extend(case.model, case.loss_fn)
+    optimizer = DiagGGN(case.model.parameters(), curvature=curvature, update_every=3)
+    due = []
+    for step in range(8):
+        if step == 4:
+            assert torch.equal(first, before)
+            first.requires_grad_(True)
+        due.append(optimizer.refresh_due)
+        backward(case, optimizer)
+        optimizer.step()
+    assert due == [True, False, False, True, True, False, True, False]
+    assert not torch.equal(first, before)
+
+
+def test_a_group_added_between_refreshes_gets_its_diagonal_and_keeps_the_schedule() -> None:
+    torch.manual_seed(8)
+    case = NETWORKS["mlp_relu"]()
+    curvature = exact()
+    curvature.extend(case.model, case.loss_fn)
+    *most, last = case.model.parameters()
+    optimizer = DiagGGN(most, curvature=curvature, update_every=4)
+    due = []
+    for step in range(10):
+        if step == 2:
+            optimizer.add_param_group({"params": [last]})
+        due.append(optimizer.refresh_due)
+        backward(case, optimizer)
+        optimizer.step()
+    assert due == [True, False, True, False, True, False, False, False, True, False]
+
+
+def test_a_parameter_that_is_never_used_does_not_force_refreshes() -> None:
+    case, optimizer = extended(update_every=3)
+    optimizer.add_param_group({"params": [("spare", torch.nn.Parameter(torch.zeros(2)))]})
+    due = []
+    for _ in range(6):
+        due.append(optimizer.refresh_due)
+        backward(case, optimizer)
+        optimizer.step()
+    assert due == [True, False, False, True, False, False]
+
+
+def test_a_running_average_switched_on_later_is_not_biased() -> None:
+    case, optimizer = extended(lr=0.0, update_every=2)
+    backward(case, optimizer)
+    optimizer.step()
+    for group in optimizer.param_groups:
+        group["curvature_ema"] = 0.9
+    expected = ggn_diagonal(*plain("mlp_relu"))
+    for _ in range(4):
+        diagonals = optimizer._diagonals(
+            optimizer.param_groups[0], list(case.model.parameters()), None
+        )
+        assert close(diagonals, expected)
+        backward(case, optimizer)
+        optimizer.step()
+
+
+def plain(name: str) -> tuple[torch.nn.Module, torch.nn.Module, Tensor, Tensor]:
+    torch.manual_seed(5)
+    case = NETWORKS[name]()
+    return case.model, case.loss_fn, case.inputs, case.targets
+
+
+def test_a_second_optimizer_on_the_same_model_steps() -> None:
+    case, optimizer = extended()
+    backward(case, optimizer)
+    optimizer.step()
+    curvature = exact()
+    curvature.extend(case.model, case.loss_fn)
+    second = DiagGGN(case.model.parameters(), curvature=curvature)
+    before = case.loss_fn(case.model(case.inputs), case.targets).item()
+    backward(case, second)
+    second.step()
+    assert case.loss_fn(case.model(case.inputs), case.targets).item() < before
+
+
+def test_a_copied_optimizer_steps_its_copied_model() -> None:
+    case, optimizer = extended()
+    model, copied = copy.deepcopy((case.model, optimizer))
+    twin = Case(model, case.loss_fn, case.inputs, case.targets)
+    backward(twin, copied)
+    copied.step()
+    backward(case, optimizer)
+    optimizer.step()
+    pairs = zip(model.parameters(), case.model.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
 def test_a_missing_diagonal_is_an_error_that_says_what_to_do() -> None:
     case, optimizer = extended()
     before = [p.detach().clone() for p in case.model.parameters()]

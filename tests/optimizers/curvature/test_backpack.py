@@ -162,7 +162,7 @@ class Residual(nn.Module):
     ("model", "message"),
     [
         (nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4)), r"model\.1.*LayerNorm.*Linear"),
-        (nn.Sequential(Residual(), nn.Linear(4, 3)), r"model\.0.*Residual.*use_converter=True"),
+        (nn.Sequential(Residual(), nn.Linear(4, 3)), r"model\.0.*Residual.*Sequential"),
         (Residual(), r"the model itself.*Residual.*Sequential"),
     ],
     ids=["no rule", "custom module inside", "custom module"],
