@@ -45,7 +45,7 @@ def require_writable(results: Path) -> None:
         ) from error
 
 
-def save(record: RunRecord, results: Path) -> Path:
+def save(record: RunRecord, results: str | Path) -> Path:
     """Write a record.
 
     The file appears under its name only when it is complete and on the disk.
@@ -57,7 +57,7 @@ def save(record: RunRecord, results: Path) -> Path:
     Returns:
         The file, ``<results>/runs/<id>-<start, UTC>.parquet``.
     """
-    folder = runs_folder(results)
+    folder = runs_folder(Path(results))
     folder.mkdir(parents=True, exist_ok=True)
     final = folder / f"{record.key}.parquet"
     temporary = folder / f".{record.key}.{os.getpid()}.tmp"

@@ -21,8 +21,8 @@ from tests.bench.records import made_record
 
 def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
     record = bench.run(bench.RunSpec(problem="quadratic", optimizer="adam", iterations=7))
-    store.save(record, tmp_path)
-    (loaded,) = bench.load(tmp_path)
+    bench.save(record, str(tmp_path))
+    (loaded,) = bench.load(str(tmp_path))
     assert loaded.metadata() == record.metadata()
     for name in COLUMNS:
         np.testing.assert_array_equal(loaded.values[name], record.values[name])
