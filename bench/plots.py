@@ -10,6 +10,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import NullFormatter
 
 from bench import stats
 from bench.record import PHASES, RunRecord
@@ -46,6 +47,14 @@ def save(figure: Figure, stem: Path) -> list[Path]:
     return paths
 
 
+def log_scale(axes: Axes) -> None:
+    """A logarithmic y axis with plain numbers: labels are text here, never mathematics."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    low, high = axes.get_ylim()
+    axes.yaxis.set_minor_formatter("{x:g}" if high < 10 * low else NullFormatter())
+
+
 def convergence(records: Sequence[RunRecord], title: str) -> Figure:
     """Training loss and the held-out metric, against iterations and against seconds.
 
@@ -70,7 +79,7 @@ def convergence(records: Sequence[RunRecord], title: str) -> Figure:
             _band(axes[1, column], evaluations, axis, f"{split} {metric}", colours, markers=True)
             _mark_divergence(axes[0, column], records, axis, colours)
             if (losses["y"] > 0).all():
-                axes[0, column].set_yscale("log")
+                log_scale(axes[0, column])
             unit = "iteration" if axis == "iteration" else "seconds (without evaluation)"
             axes[1, column].set_xlabel(unit)
             axes[0, column].set_xlabel("")

@@ -61,7 +61,7 @@ def save(record: RunRecord, results: str | Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     final = folder / f"{record.key}.parquet"
     temporary = folder / f".{record.key}.{os.getpid()}.tmp"
-    metadata = json.dumps(record.metadata(), allow_nan=False, sort_keys=True)
+    metadata = json.dumps(record.metadata(), allow_nan=False)
     table = pa.table({name: record.values[name] for name in COLUMNS})
     table = table.replace_schema_metadata({_METADATA_KEY: metadata.encode()})
     try:

@@ -100,5 +100,9 @@ def statuses(counts: Mapping[str, int]) -> str:
 
 
 def settings(values: Mapping[str, Any]) -> str:
-    """Hyperparameters as ``lr=0.05, damping=1.0``."""
-    return ", ".join(f"{name}={value}" for name, value in values.items()) or "its own defaults"
+    """Hyperparameters as ``lr=0.003, betas=0.9,0.99``, each as ``--set`` takes it."""
+    texts = {
+        name: ",".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+        for name, value in values.items()
+    }
+    return ", ".join(f"{name}={text}" for name, text in texts.items()) or "its own defaults"

@@ -68,7 +68,7 @@ def draw(records: list[RunRecord], table: pd.DataFrame) -> Figure:
             axes.plot(own["iteration"], own["tutorial"], "kD", ms=6, label="tutorial's printout")
             axes.set(xlabel="iteration", ylabel=f"mini-batch {quantity}")
             if quantity == "loss":
-                axes.set_yscale("log")
+                plots.log_scale(axes)
         figure.axes[0].legend()
         figure.suptitle("BackPACK's tutorial (diagonal GGN, Monte-Carlo) reproduced on MNIST")
     return figure

@@ -49,6 +49,14 @@ def test_embedded_digits_are_warned_of(tmp_path: Path) -> None:
     assert "**Warning:**" not in written(tmp_path / "full", comparison())
 
 
+def test_no_label_is_left_as_mathematics(tmp_path: Path) -> None:
+    losses = [3.0 * 0.9**step for step in range(60)]
+    written(tmp_path, [made_record(losses=losses)])
+    drawn = (tmp_path / "convergence.svg").read_text()
+    assert "mathdefault" not in drawn
+    assert ">0.1</text>" in drawn
+
+
 def test_dollars_in_a_label_are_not_mathematics(tmp_path: Path) -> None:
     written(tmp_path, [made_record(label="a$_$b")])
 
