@@ -192,9 +192,7 @@ class _Loop:
 
     def _train_until_spent(self, bound: BoundOptimizer, batches: Iterator[Tensor]) -> None:
         spec = self._spec
-        iterate = _iteration_of(
-            bound, self._train, batches, self._problem, self._clock, self._block
-        )
+        iterate = self._iteration_of(bound, batches)
         self._reset_peak()
         if self._evaluate(bound, 0):
             return

@@ -121,14 +121,11 @@ class OptimizerSpec:
         try:
             if make_curvature is None:
                 optimizer = factory(model.parameters(), **settings)
-                _require_optimizer(self.name, optimizer)
-                return BoundOptimizer(
-                    model=model, loss_fn=loss_fn, optimizer=optimizer, backward_context=nullcontext
-                )
-            names = _signature(make_curvature, skip_first=False)[0]
-            curvature = make_curvature(**{k: settings.pop(k) for k in names if k in settings})
-            model, loss_fn = curvature.extend(model, loss_fn)
-            optimizer = factory(model.named_parameters(), curvature=curvature, **settings)
+            else:
+                names = _signature(make_curvature, skip_first=False)[0]
+                curvature = make_curvature(**{k: settings.pop(k) for k in names if k in settings})
+                model, loss_fn = curvature.extend(model, loss_fn)
+                optimizer = factory(model.named_parameters(), curvature=curvature, **settings)
             _require_optimizer(self.name, optimizer)
         except UsageError:
             raise
@@ -140,7 +137,7 @@ class OptimizerSpec:
             model=model,
             loss_fn=loss_fn,
             optimizer=optimizer,
-            backward_context=optimizer.backward_context,
+            backward_context=nullcontext if make_curvature is None else optimizer.backward_context,
         )
 
 
