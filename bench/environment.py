@@ -10,8 +10,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
-
 from bench import allocator
 
 if TYPE_CHECKING:
@@ -35,6 +33,8 @@ def library_versions() -> dict[str, str]:
 @cache
 def machine() -> dict[str, Any]:
     """The hardware, except accelerators."""
+    import psutil
+
     return {
         "system": platform.system(),
         "architecture": platform.machine(),
@@ -56,6 +56,7 @@ def describe(device: "torch.device") -> dict[str, Any]:
         A JSON-able dict: machine, ``gpu``, ``versions``, ``threads``, ``allocator``, ``load``
         (1-minute average before the run), ``commit`` and ``fingerprint``.
     """
+    import psutil
     import torch
 
     facts = machine() | {"gpu": gpu(device)}

@@ -5,27 +5,22 @@ between the iterations, outside the clock. Losses stay on the device and are rea
 """
 
 import contextlib
-import inspect
 import math
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from bench import environment
-from bench.data import TensorData, batch_indices
-from bench.phases import BACKWARD, FORWARD, STEP, phase_clock
+from bench.phases import phase_clock
 from bench.prepare import Prepared, prepare
-from bench.problems.problem import Problem
 from bench.record import COLUMNS, PHASES, RunRecord, Status, reaches
-from bench.seeding import stream_seed
 from bench.spec import RunSpec
+from bench.training import Training
 from optimizers.spec import BoundOptimizer, describe
 
 BLOCK = 50
@@ -92,14 +87,6 @@ class _Outcome:
     error: str = ""
 
 
-@dataclass
-class _Block:
-    """What iterations leave on the device until it is read."""
-
-    losses: list[Tensor] = field(default_factory=list)
-    accuracies: list[Tensor] = field(default_factory=list)
-
-
 class _Loop:
     """The state of one run while it runs."""
 
@@ -108,11 +95,11 @@ class _Loop:
     ) -> None:
         self._spec, self._problem, self._device = prepared.spec, prepared.problem, device
         self._prepared, self._on_iteration = prepared, on_iteration
-        self._dtype: torch.dtype = getattr(torch, self._spec.dtype)
-        self._train = self._problem.train.to(device, self._dtype)
-        self._held_out = self._problem.held_out.to(device, self._dtype)
+        dtype: torch.dtype = getattr(torch, self._spec.dtype)
+        self._train = self._problem.train.to(device, dtype)
+        self._held_out = self._problem.held_out.to(device, dtype)
         self._clock = phase_clock(device)
-        self._block = _Block()
+        self._training: Training | None = None
         self._losses: list[float] = []
         self._accuracies: list[float] = []
         self._phases: list[list[float]] = []
@@ -129,8 +116,7 @@ class _Loop:
         """Warm up, train until a budget is spent, and say how it ended."""
         try:
             self._warm_up()
-            bound, batches = self._build()
-            self._train_until_spent(bound, batches)
+            self._train_until_spent(self._build())
             return _Outcome(status="completed")
         except _DivergenceError as divergence:
             return _Outcome(status="diverged", diverged_at=divergence.iteration)
@@ -162,37 +148,26 @@ class _Loop:
         ]
         return dict(zip(COLUMNS, columns, strict=True))
 
-    def _build(self) -> tuple[BoundOptimizer, Iterator[Tensor]]:
-        """A fresh model and optimizer, the same for every call of a seed, and its batches."""
-        torch.manual_seed(stream_seed(self._spec.seed, "initialisation"))
-        model = self._problem.make_model().to(self._device, self._dtype)
-        loss_fn = self._problem.make_loss().to(self._device, self._dtype)
-        bound = self._prepared.optimizer.bind(model, loss_fn, self._prepared.given)
-        torch.manual_seed(stream_seed(self._spec.seed, "training"))
-        batches = batch_indices(
-            len(self._train),
-            self._spec.batch_size or self._problem.batch_size,
-            stream_seed(self._spec.seed, "batches"),
-            self._device,
-        )
-        return bound, batches
+    def _build(self) -> Training:
+        """A fresh model in training, the same for every call of a seed."""
+        self._training = None
+        self._training = Training(self._prepared, self._train, self._clock)
+        return self._training
 
     def _warm_up(self) -> None:
         """One iteration on a model that is thrown away: libraries load and compile outside time."""
         began = time.perf_counter()
-        bound, batches = self._build()
-        self._iteration_of(bound, batches)()
+        training = self._build()
+        training.iterate()
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
-        if self._block.losses and not math.isfinite(self._block.losses[0].item()):
+        if not math.isfinite(training.losses[0].item()):
             raise _DivergenceError(0)
         self._clock.read()
-        self._block = _Block()
         self.warmup_s = time.perf_counter() - began
 
-    def _train_until_spent(self, bound: BoundOptimizer, batches: Iterator[Tensor]) -> None:
-        spec = self._spec
-        iterate = self._iteration_of(bound, batches)
+    def _train_until_spent(self, training: Training) -> None:
+        spec, bound, iterate = self._spec, training.bound, training.iterate
         self._reset_peak()
         if self._evaluate(bound, 0):
             return
@@ -216,9 +191,6 @@ class _Loop:
         if not all(math.isfinite(value) for value in final):
             raise _DivergenceError(done)
 
-    def _iteration_of(self, bound: BoundOptimizer, batches: Iterator[Tensor]) -> Callable[[], None]:
-        return _iteration_of(bound, self._train, batches, self._problem, self._clock, self._block)
-
     def _read_block(self) -> None:
         """Read the losses of the block from the device.
 
@@ -227,18 +199,18 @@ class _Loop:
         Raises:
             _DivergenceError: A loss is not finite; what follows it is dropped.
         """
-        block, first = self._block, len(self._losses)
-        if not block.losses:
+        training, first = self._training, len(self._losses)
+        if training is None or not training.losses:
             return
-        losses = torch.stack(block.losses).double().tolist()
+        losses = torch.stack(training.losses).double().tolist()
         accuracies = (
-            torch.stack(block.accuracies).double().tolist()
-            if block.accuracies
+            torch.stack(training.accuracies).double().tolist()
+            if training.accuracies
             else [math.nan] * len(losses)
         )
         phases = self._clock.read()
-        block.losses.clear()
-        block.accuracies.clear()
+        training.losses.clear()
+        training.accuracies.clear()
         finite = [math.isfinite(loss) for loss in losses]
         diverged = not all(finite)
         kept = min(finite.index(False) + 1 if diverged else len(losses), len(phases))
@@ -290,76 +262,3 @@ class _DivergenceError(Exception):
     def __init__(self, iteration: int) -> None:
         super().__init__(f"non-finite loss at iteration {iteration}")
         self.iteration = iteration
-
-
-def _iteration_of(
-    bound: BoundOptimizer,
-    train: TensorData,
-    batches: Iterator[Tensor],
-    problem: Problem,
-    clock: Any,
-    block: _Block,
-) -> Callable[[], None]:
-    """Build the function that runs one iteration; everything it needs is looked up beforehand."""
-    model, loss_fn, optimizer = bound.model, bound.loss_fn, bound.optimizer
-    metric, context = problem.batch_metric, bound.backward_context
-    losses, accuracies = block.losses, block.accuracies
-
-    def forward(inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        optimizer.zero_grad()
-        outputs = model(inputs)
-        return outputs, loss_fn(outputs, targets)
-
-    def judge(outputs: Tensor, targets: Tensor) -> None:
-        if metric is not None:
-            with torch.no_grad():
-                accuracies.append(metric(outputs, targets))
-
-    def iterate() -> None:
-        clock.start()
-        inputs, targets = train.batch(next(batches))
-        clock.switch(FORWARD)
-        outputs, loss = forward(inputs, targets)
-        losses.append(loss.detach())
-        clock.switch(BACKWARD)
-        with context():
-            loss.backward()
-        clock.switch(STEP)
-        optimizer.step()
-        clock.stop()
-        judge(outputs, targets)
-
-    def iterate_with_closure() -> None:
-        first: list[Tensor] = []
-        clock.start()
-        inputs, targets = train.batch(next(batches))
-
-        def closure() -> Tensor:
-            outer = clock.switch(FORWARD)
-            outputs, loss = forward(inputs, targets)
-            if not first:
-                first.append(outputs)
-                losses.append(loss.detach())
-            clock.switch(BACKWARD)
-            with context():
-                loss.backward()
-            clock.switch(outer)
-            return loss
-
-        clock.switch(STEP)
-        optimizer.step(closure)  # type: ignore[arg-type]
-        clock.stop()
-        if not first:
-            raise RuntimeError(f"{type(optimizer).__name__}.step did not call its closure")
-        judge(first[0], targets)
-
-    return iterate_with_closure if _needs_closure(optimizer) else iterate
-
-
-def _needs_closure(optimizer: torch.optim.Optimizer) -> bool:
-    """Whether ``step`` cannot be called without a closure, as with L-BFGS."""
-    parameters = inspect.signature(optimizer.step).parameters.values()
-    return any(
-        p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-        for p in parameters
-    )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import torch
@@ -26,16 +26,38 @@ class Prepared:
         given: The hyperparameters as they were given, without defaults.
         problem: The problem, its data on the CPU.
         optimizer: The optimizer's spec.
-        run_id: Hash of everything that decides the losses.
-        fingerprint: Hash of the machine, for timings.
+        builder: What built the problem.
     """
 
     spec: RunSpec
     given: dict[str, Any]
     problem: Problem
     optimizer: OptimizerSpec
-    run_id: str
-    fingerprint: str
+    builder: Callable[[ProblemOptions], Problem]
+
+    @cached_property
+    def run_id(self) -> str:
+        """Hash of everything that decides the losses."""
+        decisive = asdict(self.spec)
+        del decisive["label"], decisive["data_root"]  # neither decides a loss
+        optimizer, data = self.optimizer, self.problem.source
+        sources = [optimizer.load_factory(), optimizer.load_curvature(), self.builder]
+        return identity.run_id(
+            decisive
+            | {
+                "device": torch.device(self.spec.device).type,
+                "data": [data.name, data.checksum],
+                "threads": torch.get_num_threads(),
+                "versions": environment.library_versions(),
+                "source": identity.source_digest(item for item in sources if item is not None),
+            }
+        )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of the machine, for timings."""
+        gpu = environment.gpu(torch.device(self.spec.device))
+        return environment.fingerprint(environment.machine() | {"gpu": gpu})
 
 
 def prepare(spec: RunSpec) -> Prepared:
@@ -60,14 +82,12 @@ def prepare(spec: RunSpec) -> Prepared:
     resolved = replace(
         spec, device=str(device), batch_size=batch_size, hyperparameters=hyperparameters
     )
-    facts = environment.machine() | {"gpu": environment.gpu(device)}
     prepared = Prepared(
         spec=resolved,
         given=dict(spec.hyperparameters),
         problem=problem,
         optimizer=optimizer,
-        run_id=_identify(resolved, problem, optimizer, builder, device),
-        fingerprint=environment.fingerprint(facts),
+        builder=builder,
     )
     _try(prepared)
     return prepared
@@ -120,25 +140,3 @@ def _try(prepared: Prepared) -> None:
 
 def _unbuildable(name: str, error: Exception) -> UsageError:
     return UsageError(f"Problem '{name}' cannot be built: {type(error).__name__}: {error}")
-
-
-def _identify(
-    spec: RunSpec,
-    problem: Problem,
-    optimizer: OptimizerSpec,
-    builder: Callable[..., Any],
-    device: torch.device,
-) -> str:
-    decisive = asdict(spec)
-    del decisive["label"], decisive["data_root"]  # neither decides a loss
-    sources = [optimizer.load_factory(), optimizer.load_curvature(), builder]
-    return identity.run_id(
-        decisive
-        | {
-            "device": device.type,
-            "data": [problem.source.name, problem.source.checksum],
-            "threads": torch.get_num_threads(),
-            "versions": environment.library_versions(),
-            "source": identity.source_digest(item for item in sources if item is not None),
-        }
-    )

@@ -8,7 +8,11 @@ class UsageError(ValueError):
     """A value that breaks a rule: the message names the value, the rule and the alternatives."""
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
+class UnknownNameError(UsageError):
+    """A name that names nothing here; it may elsewhere, such as in another revision."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
     """Build the error for a name that is not in a list, with the nearest known name.
 
     Args:
@@ -20,4 +24,4 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     folded = {candidate.casefold(): candidate for candidate in reversed(known)}
     nearest = difflib.get_close_matches(name.casefold(), folded, n=1)
     hint = f" Did you mean '{folded[nearest[0]]}'?" if nearest else ""
-    return UsageError(f"Unknown {kind} '{name}'.{hint} Known: {', '.join(known) or 'none'}.")
+    return UnknownNameError(f"Unknown {kind} '{name}'.{hint} Known: {', '.join(known) or 'none'}.")

@@ -8,7 +8,7 @@ from functools import reduce
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
-from optimizers.errors import UsageError, unknown
+from optimizers.errors import UnknownNameError, UsageError, unknown
 
 Spec = TypeVar("Spec")
 
@@ -17,13 +17,18 @@ def load_reference(reference: str) -> Any:
     """Import what ``package.module:attribute`` refers to.
 
     Raises:
-        UsageError: The module does not import or has no such attribute.
+        UnknownNameError: There is no such module, or no such attribute in it.
+        UsageError: The module does not import.
     """
     module_name, _, attribute = reference.partition(":")
     if not module_name or not attribute:
         raise UsageError(f"'{reference}' is not of the form package.module:attribute.")
     try:
         module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        absent = f"{module_name}.".startswith(f"{error.name}.")  # itself, not what it imports
+        kind = UnknownNameError if absent else UsageError
+        raise kind(f"Cannot import '{module_name}' for '{reference}': {error}.") from error
     except Exception as error:  # whatever a user's module raises on import is theirs to mend
         raise UsageError(
             f"Cannot import '{module_name}' for '{reference}': {type(error).__name__}: {error}."
@@ -33,7 +38,8 @@ def load_reference(reference: str) -> Any:
     except AttributeError:
         public = (name for name in vars(module) if not name.startswith("_"))
         message = str(unknown(f"attribute of module '{module_name}':", attribute, public))
-        raise UsageError(message if len(message) < 300 else message[:297] + "...") from None
+        message = message if len(message) < 300 else message[:297] + "..."
+        raise UnknownNameError(message) from None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,262 @@
+"""How often ``optbench regress`` is right on this machine: known changes, measured as it measures.
+
+A trial holds two processes at a time, launched anew as often as the budget allows. One runs the
+code as it is (A); the other runs it as it is too (A'), and in other blocks with a known delay, a
+share of the iteration spent busily in one phase. So every pair of A with another arm is a
+comparison as ``regress`` makes it: two processes, blocks in turns, the same procedure.
+"""
+
+import io
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from bench.regress.launch import Side, SideError, Worker
+from bench.regress.procedure import Array
+from bench.regress.turns import Arm, plan, take_turns
+from optimizers.errors import UsageError
+
+PHASES = ("forward", "backward", "step")  # which take the delay in turn
+TRIALS = "trials"
+_SETTINGS = "settings.json"
+_SIZING_LAUNCHES, _SIZING_ITERATIONS = 3, 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What is calibrated; the same for all trials of a folder.
+
+    Attributes:
+        problem: What is trained.
+        optimizer: With what.
+        budget_s: Time budget of a comparison of two sides, launches included.
+        delays: Shares of an iteration, the main one first: each trial has that and one of the
+            others in turn.
+        iteration_s: Seconds of an iteration without delay, measured beforehand.
+        tuned: Whether glibc's allocator is tuned.
+        machine: Fingerprint of the machine.
+        versions: Of the libraries.
+    """
+
+    problem: str
+    optimizer: str
+    budget_s: float
+    delays: tuple[float, ...]
+    iteration_s: float
+    tuned: bool
+    machine: str
+    versions: Mapping[str, str]
+
+    def arms(self, trial: int) -> list[float]:
+        """The delays of a trial: none twice (A and A'), the main one, another."""
+        main, *others = self.delays
+        return [0.0, 0.0, main, *([others[trial % len(others)]] if others else [])]
+
+    def phase(self, trial: int) -> str:
+        """The phase that a trial delays; each meets every delay."""
+        return PHASES[(trial // max(1, len(self.delays) - 1)) % len(PHASES)]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trial:
+    """One trial as it was measured.
+
+    Attributes:
+        number: Which one, from 0.
+        phase: The phase that was delayed.
+        delays: Of each arm, as a share of the iteration; the first is A.
+        elapsed_s: When each launch ended, counted as if there had been two arms only.
+        blocks: Seconds, ``[launches, turns, arms, iterations, phases]``.
+    """
+
+    number: int
+    phase: str
+    delays: tuple[float, ...]
+    elapsed_s: tuple[float, ...]
+    blocks: Array
+
+
+def open_folder(
+    folder: Path, side: Side, fields: Mapping[str, Any], benchmark: Mapping[str, Any]
+) -> Settings:
+    """Begin a calibration, or go on with the one that a folder holds.
+
+    Args:
+        folder: Where it is kept.
+        side: What runs the code.
+        fields: The settings, except ``iteration_s``.
+        benchmark: Fields of the ``RunSpec``.
+
+    Raises:
+        UsageError: The folder holds a calibration with other settings.
+    """
+    path = folder / _SETTINGS
+    if path.is_file():
+        stored = read_settings(folder)
+        found = asdict(stored)
+        differing = [name for name, value in fields.items() if _plain(found[name]) != _plain(value)]
+        if differing:
+            name = differing[0]
+            raise UsageError(
+                f"'{folder}' holds a calibration with another {', another '.join(differing)} "
+                f"({name}: {found[name]}, now {fields[name]}): choose another --results folder."
+            )
+        return stored
+    (folder / TRIALS).mkdir(parents=True, exist_ok=True)
+    settings = Settings(**fields, iteration_s=_iteration_s(side, benchmark, fields["tuned"]))
+    _write(path, json.dumps(asdict(settings), indent=2).encode())
+    return settings
+
+
+def read_settings(folder: Path) -> Settings:
+    """Read what a folder's trials have in common.
+
+    Raises:
+        UsageError: There is no calibration, or its settings are damaged.
+    """
+    path = folder / _SETTINGS
+    try:
+        fields = json.loads(path.read_text())
+        return Settings(**(fields | {"delays": tuple(fields["delays"])}))
+    except FileNotFoundError:
+        raise UsageError(f"'{folder}' holds no calibration: it has no {_SETTINGS}.") from None
+    except (ValueError, TypeError, KeyError) as error:
+        raise UsageError(f"'{path}' is damaged: {error}.") from error
+
+
+def missing(folder: Path, trials: int) -> list[int]:
+    """Numbers of the trials that are still to be measured."""
+    return [number for number in range(trials) if not _trial_path(folder, number).is_file()]
+
+
+def measure(
+    settings: Settings,
+    number: int,
+    side: Side,
+    benchmark: Mapping[str, Any],
+    folder: Path,
+    on_launch: Callable[[float], None],
+) -> Trial:
+    """Measure one trial and store it; an interrupted trial leaves nothing.
+
+    Args:
+        settings: Of the calibration.
+        number: Which trial.
+        side: What runs the code.
+        benchmark: Fields of the ``RunSpec``, without the seed.
+        folder: Where it is kept.
+        on_launch: Told the share of the budget that is gone.
+    """
+    delays, phase = settings.arms(number), settings.phase(number)
+    planned = plan(settings.iteration_s)
+    launches: list[Array] = []
+    ends: list[float] = []
+    elapsed = longest = 0.0
+    while not launches or elapsed + longest <= settings.budget_s:
+        setup = {"tuned": settings.tuned, "benchmarks": [{**benchmark, "seed": len(launches)}]}
+        began = perf_counter()
+        with Worker(side, setup) as one, Worker(side, setup) as other:
+            for worker in (one, other):
+                _require(worker.ready())
+            for worker in (one, other):
+                worker.block(0, 1, planned.warm)
+            started = perf_counter()
+            blocks = take_turns(_arms(one, other, delays, phase, settings), planned)
+        measured = (perf_counter() - started) * 2 / len(delays)
+        longest = max(longest, started - began + measured)
+        elapsed += started - began + measured
+        launches.append(blocks)
+        ends.append(elapsed)
+        on_launch(elapsed / settings.budget_s)
+    trial = Trial(
+        number=number,
+        phase=phase,
+        delays=tuple(delays),
+        elapsed_s=tuple(ends),
+        blocks=np.stack(launches),
+    )
+    _store(trial, folder)
+    return trial
+
+
+def load(folder: Path) -> Iterator[Trial]:
+    """The trials of a folder, in order.
+
+    Raises:
+        UsageError: A trial's file is damaged.
+    """
+    for path in sorted((folder / TRIALS).glob("*.npz")):
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                yield Trial(
+                    number=int(archive["number"]),
+                    phase=str(archive["phase"]),
+                    delays=tuple(archive["delays"].tolist()),
+                    elapsed_s=tuple(archive["elapsed_s"].tolist()),
+                    blocks=archive["blocks_us"] * 1e-6,
+                )
+        except Exception as error:
+            raise UsageError(
+                f"'{path}' is damaged ({error}): remove it, and the trial is measured again."
+            ) from error
+
+
+def _iteration_s(side: Side, benchmark: Mapping[str, Any], tuned: bool) -> float:
+    """Seconds of an iteration without delay: the median over launches of their medians."""
+    medians = []
+    for seed in range(_SIZING_LAUNCHES):
+        with Worker(side, {"tuned": tuned, "benchmarks": [{**benchmark, "seed": seed}]}) as worker:
+            _require(worker.ready())
+            rows = worker.block(0, _SIZING_ITERATIONS, _SIZING_ITERATIONS)
+            medians.append(np.median(np.sum(rows, axis=1)))
+    return float(np.median(medians))
+
+
+def _require(described: Mapping[str, Any]) -> None:
+    (state,) = described["benchmarks"]
+    if problem := state.get("missing") or state.get("error"):
+        raise SideError(str(problem))
+
+
+def _arms(
+    one: Worker, other: Worker, delays: list[float], phase: str, settings: Settings
+) -> Sequence[Arm]:
+    injected = [(phase, share * settings.iteration_s) if share else None for share in delays]
+    return [partial(one.block, 0, delay=None)] + [
+        partial(other.block, 0, delay=delay) for delay in injected[1:]
+    ]
+
+
+def _trial_path(folder: Path, number: int) -> Path:
+    return folder / TRIALS / f"{number:04d}.npz"
+
+
+def _store(trial: Trial, folder: Path) -> None:
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer,
+        number=trial.number,
+        phase=trial.phase,
+        delays=np.array(trial.delays),
+        elapsed_s=np.array(trial.elapsed_s),
+        blocks_us=(1e6 * trial.blocks).round(1).astype(np.float32),
+    )
+    _write(_trial_path(folder, trial.number), buffer.getvalue())
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_bytes(content)
+    os.replace(temporary, path)
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(json.dumps(value))

@@ -1,0 +1,123 @@
+"""A worker process seen from outside: started, asked, and always ended."""
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from bench.regress import worker
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """One of the two things that are compared.
+
+    Attributes:
+        name: What to call it: a revision, or an interpreter.
+        python: The interpreter that runs it.
+        paths: Folders of its code, first on the worker's ``sys.path``.
+        folder: Where its worker runs.
+    """
+
+    name: str
+    python: str
+    paths: tuple[Path, ...]
+    folder: Path
+
+
+class SideError(Exception):
+    """A side did not start, crashed, or raised."""
+
+
+class Worker:
+    """One launch of one side."""
+
+    def __init__(self, side: Side, setup: Mapping[str, Any]) -> None:
+        """Start the process; :meth:`ready` waits for it."""
+        self.side = side
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
+        self._process = subprocess.Popen(
+            [side.python, "-P", worker.__file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            cwd=side.folder,
+            start_new_session=True,  # Ctrl-C is answered here, not by every worker
+        )
+        self._write({"paths": [str(path) for path in side.paths], **setup})
+
+    def __enter__(self) -> "Worker":
+        """Use it."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.communicate()
+        self._errors.close()
+
+    def ready(self) -> dict[str, Any]:
+        """What the worker says of itself, once its benchmarks are built."""
+        return self._read()
+
+    def block(
+        self, benchmark: int, warm: int, iterations: int, delay: tuple[str, float] | None = None
+    ) -> list[list[float]]:
+        """Seconds per phase of each iteration of a block.
+
+        Args:
+            benchmark: Which of the benchmarks that the worker was set up with.
+            warm: Iterations beforehand that are not timed.
+            iterations: Iterations that are.
+            delay: A phase and seconds by which to lengthen it, for calibration.
+
+        Raises:
+            SideError: It crashed or raised.
+        """
+        self._write(
+            {"benchmark": benchmark, "warm": warm, "iterations": iterations, "delay": delay}
+        )
+        answer = self._read()
+        if "error" in answer:
+            raise SideError(f"{self.side.name} failed: {last_line(answer['error'])}")
+        rows: list[list[float]] = answer["phases_s"]
+        return rows
+
+    def _write(self, message: Mapping[str, Any]) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(message) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise self._crashed() from None
+
+    def _read(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise self._crashed()
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def _crashed(self) -> SideError:
+        code = self._process.wait()
+        self._errors.seek(0)
+        said = last_line(self._errors.read())
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        return SideError(f"{self.side.name} crashed ({how}): {said}")
+
+
+def last_line(text: str) -> str:
+    """The last line that says something: of a traceback, the exception."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "it said nothing"

@@ -1,0 +1,169 @@
+"""What a worker does: it builds the benchmarks from its side's code and times blocks of them."""
+
+import math
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench import allocator, environment
+from bench.phases import PhaseClock, phase_clock
+from bench.prepare import prepare
+from bench.spec import RunSpec
+from bench.training import Training
+from optimizers import REGISTRY
+from optimizers.errors import UnknownNameError, UsageError
+from optimizers.spec import OptimizerSpec
+
+
+class Measuring:
+    """One side's benchmarks in training, each continued from block to block."""
+
+    def __init__(self, setup: Mapping[str, Any]) -> None:
+        """Build the benchmarks.
+
+        Args:
+            setup: ``paths`` (the side's folders), ``tuned`` (whether to tune the allocator) and
+                ``benchmarks`` (fields of ``RunSpec``).
+        """
+        if setup["tuned"]:
+            allocator.tune()
+        self._paths = [Path(path).resolve() for path in setup["paths"]]
+        self._trainings: list[Training] = []
+        self._clocks: list[PhaseClock[Any]] = []
+        self._states = [self._build(RunSpec(**fields)) for fields in setup["benchmarks"]]
+
+    def describe(self) -> dict[str, Any]:
+        """What this process runs on, and which benchmarks it holds.
+
+        Each benchmark is ``{"own": bool}`` (whether any of its code comes from the side's
+        folders), ``{"missing": why}`` or ``{"error": why}``. ``optimizers`` are the registered
+        ones whose code comes from the side's folders.
+        """
+        return {
+            "benchmarks": self._states,
+            "optimizers": self._own_optimizers(),
+            "versions": environment.library_versions(),
+            "threads": torch.get_num_threads(),
+            "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        }
+
+    def answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Time a block, or say what went wrong."""
+        try:
+            return {"phases_s": self._block(**request)}
+        except Exception:
+            return {"error": traceback.format_exc()}
+
+    def _build(self, spec: RunSpec) -> dict[str, Any]:
+        try:
+            prepared = prepare(spec)
+            device = torch.device(prepared.spec.device)
+            train = prepared.problem.train.to(device, getattr(torch, spec.dtype))
+            clock = phase_clock(device)
+            training = Training(prepared, train, clock)
+            own = self._comes_from_here(
+                [
+                    *_references(spec.optimizer, prepared.optimizer),
+                    spec.problem.partition(":")[0] if ":" in spec.problem else "bench",
+                    prepared.builder.__module__,
+                ]
+            )
+        except UnknownNameError as error:
+            return {"missing": str(error)}
+        except UsageError as error:
+            return {"error": str(error)}
+        except Exception:
+            return {"error": traceback.format_exc()}
+        self._trainings.append(training)
+        self._clocks.append(clock)
+        return {"own": own, "needs_closure": training.needs_closure}
+
+    def _block(
+        self, benchmark: int, warm: int, iterations: int, delay: tuple[str, float] | None
+    ) -> list[list[float]]:
+        """Seconds per phase of each iteration of a block.
+
+        The first ``warm`` iterations bring the caches and threads back and do not count.
+        """
+        training, clock = self._trainings[benchmark], self._clocks[benchmark]
+        if delay is not None:
+            phase, seconds = delay
+            setattr(training, phase, _delayed(getattr(training, phase), seconds))
+        try:
+            for _ in range(warm + iterations):
+                training.iterate()
+        finally:
+            if delay is not None:
+                delattr(training, delay[0])
+        rows = clock.read()[warm:]
+        last = training.losses[-1].item()
+        training.losses.clear()
+        training.accuracies.clear()
+        if not math.isfinite(last):
+            raise FloatingPointError(f"the loss became {last}: choose settings that converge")
+        return rows
+
+    def _own_optimizers(self) -> list[str]:
+        names = [*REGISTRY.entries, *(point.name for point in REGISTRY.installed())]
+        own = []
+        for name in names:
+            try:
+                if self._comes_from_here(_references(name, REGISTRY.get(name))):
+                    own.append(name)
+            except UsageError:
+                continue  # a broken plug-in of somebody else's, which nobody asked for
+        return own
+
+    def _comes_from_here(self, modules: Sequence[str]) -> bool:
+        """Whether any of these modules lies in the side's folders.
+
+        Raises:
+            UsageError: A module that the side's folders hold was imported from elsewhere.
+        """
+        found = False
+        for name in dict.fromkeys(modules):
+            top = name.partition(".")[0]
+            if top == "bench":
+                continue  # the harness is the same for both sides
+            file = getattr(sys.modules.get(name), "__file__", None)
+            inside = file is not None and any(
+                Path(file).resolve().is_relative_to(path) for path in self._paths
+            )
+            held = any(
+                (path / top).is_dir() or (path / f"{top}.py").is_file() for path in self._paths
+            )
+            if held and not inside:
+                raise UsageError(
+                    f"Module '{name}' was imported from {file}, not from this side's "
+                    f"{self._paths[0]}: something puts another copy of it first."
+                )
+            found |= inside
+        return found
+
+
+def _references(name: str, optimizer: OptimizerSpec) -> list[str]:
+    """The modules behind an optimizer: where its name leads, its class and its curvature."""
+    modules = [name.partition(":")[0]] if ":" in name else []
+    for target in (optimizer.factory, optimizer.curvature):
+        if isinstance(target, str):
+            modules.append(target.partition(":")[0])
+    for item in (optimizer.load_factory(), optimizer.load_curvature()):
+        modules.append(getattr(item, "__module__", None) or "builtins")
+    return modules
+
+
+def _delayed(phase: Callable[[], None], seconds: float) -> Callable[[], None]:
+    """The phase, longer by a time spent busily: sleeping is not exact."""
+
+    def delayed() -> None:
+        phase()
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            pass
+
+    return delayed
