@@ -41,7 +41,7 @@ class Settings:
             others in turn.
         iteration_s: Seconds of an iteration without delay, measured beforehand.
         tuned: Whether glibc's allocator is tuned.
-        machine: Fingerprint of the machine.
+        machine: The hardware; see ``bench.environment.machine``.
         versions: Of the libraries.
     """
 
@@ -51,7 +51,7 @@ class Settings:
     delays: tuple[float, ...]
     iteration_s: float
     tuned: bool
-    machine: str
+    machine: Mapping[str, Any]
     versions: Mapping[str, str]
 
     def arms(self, trial: int) -> list[float]:

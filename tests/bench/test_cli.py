@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 import bench
 from bench import cli, comparison, memory, store, terminal
 from bench.cli import app
+from optimizers.errors import UsageError
 from tests.bench.records import made_record
 
 QUICK = ["run", "-p", "quadratic", "-o", "adam,sgd", "--seeds", "2", "--iterations", "20"]
@@ -161,7 +162,7 @@ def test_a_report_that_cannot_be_written_does_not_hide_the_summary() -> None:
 def test_debug_shows_the_traceback() -> None:
     result = optbench("--debug", "run", "-o", "agam")
     optbench("list")  # resets the switch
-    assert isinstance(result.exception, bench.cli.UsageError)
+    assert isinstance(result.exception, UsageError)
 
 
 def test_a_damaged_data_file_is_named() -> None:

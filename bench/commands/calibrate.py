@@ -1,0 +1,78 @@
+"""``optbench calibrate``: how often ``optbench regress`` is right on this machine."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bench import terminal
+from bench.commands import shared
+from bench.spec import RunSpec
+from optimizers.errors import UsageError
+
+
+@shared.in_one_line
+def calibrate(
+    problem: Annotated[str, typer.Option("-p", "--problem", help="What is trained.")] = "mnist_cnn",
+    optimizer: Annotated[str, typer.Option("-o", "--optimizer", help="With what.")] = "sgd",
+    trials: Annotated[int, typer.Option(help="How many trials there are to be in the end.")] = 100,
+    budget: Annotated[
+        float, typer.Option(help="Seconds of one comparison of two sides, launches included.")
+    ] = 60.0,
+    delays: Annotated[
+        str, typer.Option(metavar="PERCENT,...", help="Known delays; the first in every trial.")
+    ] = "5,2,10",
+    data_root: Annotated[
+        str | None, typer.Option(help="Folder with MNIST/raw/*-ubyte; OPTBENCH_DATA does the same.")
+    ] = None,
+    results: Annotated[
+        Path, typer.Option("--results", metavar="DIR", help="Where the trials are kept.")
+    ] = Path("results/calibration"),
+    as_json: shared.AsJson = False,
+) -> None:
+    """Measure how often 'optbench regress' raises false alarms here, and what it finds.
+
+    Each trial compares the code with itself (A with A'), and with itself plus a known delay in one
+    phase. Stored trials are not measured again: after Ctrl-C the same command goes on.
+    """
+    from bench import environment
+    from bench.regress import calibration
+    from bench.regress.launch import Side
+
+    if trials < 1:
+        raise UsageError(f"trials={trials} is not valid: it is a whole number >= 1.")
+    if data_root is not None:
+        os.environ["OPTBENCH_DATA"] = str(Path(data_root).expanduser().resolve())
+    spec = RunSpec(problem=problem, optimizer=optimizer, eval_every=0, device="cpu")
+    fields: dict[str, Any] = {
+        "problem": problem,
+        "optimizer": optimizer,
+        "budget_s": budget,
+        "delays": _shares(delays),
+        "tuned": os.environ.get("OPTBENCH_MALLOC") != "0",
+        "machine": environment.machine(),
+        "versions": environment.library_versions(),
+    }
+    here = Path.cwd()
+    side = Side(name="this code", python=sys.executable, paths=(here,), folder=here)
+    benchmark = {"problem": problem, "optimizer": optimizer, "eval_every": 0, "device": "cpu"}
+    settings = calibration.open_folder(results, side, fields, benchmark)
+    missing = calibration.missing(results, trials)
+    for done, number in enumerate(missing):
+        calibration.measure(settings, number, side, benchmark, results, lambda _: None)
+        terminal.complain(f"trial {number + 1} is stored; {len(missing) - done - 1} to go")
+    print(json.dumps({}) if as_json else spec.label)
+
+
+def _shares(text: str) -> tuple[float, ...]:
+    """Read percentages as shares."""
+    try:
+        shares = tuple(float(part) / 100 for part in text.split(","))
+    except ValueError:
+        shares = ()
+    if not shares or not all(0 < share < 10 for share in shares):
+        raise UsageError(f"--delays '{text}' is not valid: write percentages, as in 5,2,10.")
+    return shares

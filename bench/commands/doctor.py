@@ -1,0 +1,22 @@
+"""``optbench doctor``: what makes timings unreliable here."""
+
+import json
+
+from bench import terminal
+from bench.commands import shared
+
+
+@shared.in_one_line
+def doctor(as_json: shared.AsJson = False) -> None:
+    """Tell what on this machine makes timings unreliable."""
+    from bench import allocator
+    from bench.doctor import examine
+
+    allocator.tune()
+    findings = examine()
+    if as_json:
+        print(json.dumps([vars(finding) for finding in findings], indent=2))
+        return
+    words = {True: "fine", False: "look", None: "–"}
+    body = [[finding.subject, words[finding.fine], finding.message] for finding in findings]
+    terminal.print_table("What makes timings unreliable here", (["looked at", "", "found"], body))

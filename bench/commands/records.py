@@ -1,0 +1,137 @@
+"""``optbench list``, ``show`` and ``query``: what there is to run, and what was run."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench import terminal
+from bench.commands import shared
+from optimizers.errors import unknown
+
+
+@shared.in_one_line
+def list_(
+    what: Annotated[
+        str, typer.Argument(help="optimizers, problems, or runs; the first two by default.")
+    ] = "",
+    results: shared.Results = Path("results"),
+) -> None:
+    """List optimizers, problems, or the stored runs."""
+    kinds = ("optimizers", "problems", "runs")
+    if what and what not in kinds:
+        raise unknown("list", what, kinds)
+    if what in ("", "optimizers"):
+        _list_optimizers()
+    if what in ("", "problems"):
+        _list_problems()
+    if what == "runs":
+        _list_runs(results)
+
+
+def _list_optimizers() -> None:
+    from bench import tables
+    from optimizers import REGISTRY
+
+    body = [
+        [spec.name, spec.summary, tables.settings(spec.defaults), spec.settings_source]
+        for spec in REGISTRY.entries.values()
+    ]
+    body += [[point.name, f"plug-in {point.value}", "", ""] for point in REGISTRY.installed()]
+    terminal.print_table("Optimizers (-o)", (["name", "what it is", "settings", "from"], body))
+
+
+def _list_problems() -> None:
+    from bench.problems import REGISTRY
+
+    body = [[spec.name, spec.summary] for spec in REGISTRY.entries.values()]
+    body += [[point.name, f"plug-in {point.value}"] for point in REGISTRY.installed()]
+    terminal.print_table("Problems (-p)", (["name", "what it is"], body))
+
+
+def _list_runs(results: Path) -> None:
+    from bench import store
+
+    body = [
+        [
+            record.run_id,
+            f"{record.started_at:%Y-%m-%d %H:%M}",
+            str(record.config["problem"]),
+            record.label,
+            str(record.config["seed"]),
+            f"{record.status} ({len(record.values['loss'])})",
+        ]
+        for record in store.load(results)
+        if record.role == "training"
+    ]
+    header = ["run", "started (UTC)", "problem", "label", "seed", "status (iterations)"]
+    terminal.print_table(f"Runs in {results}", (header, body))
+
+
+@shared.in_one_line
+def show(
+    run: Annotated[
+        str,
+        typer.Argument(help="A run as 'list runs' names it, or how its name begins; the newest."),
+    ],
+    results: shared.Results = Path("results"),
+    as_json: shared.AsJson = False,
+) -> None:
+    """Show one stored run: what it was, where it ran, how it ended."""
+    from bench import store, tables
+    from bench.record import PHASE_COLUMNS, PHASES
+    from bench.stats import per_iteration
+
+    records = store.load(results)
+    matches = [record for record in records if record.key.startswith(run)]
+    if not matches:
+        raise unknown("run", run, [record.key for record in records[-5:]])
+    record = matches[-1]
+    if as_json:
+        print(json.dumps(record.metadata(), indent=2, allow_nan=False))
+        return
+    config, facts = record.config, record.environment
+    lines = {
+        "run": record.key,
+        "status": record.status
+        + (f" at iteration {record.diverged_at}" if record.diverged_at is not None else ""),
+        "problem": f"{config['problem']}, batch size {config['batch_size']}, {config['dtype']}",
+        "optimizer": f"{config['optimizer']} ({tables.settings(config['hyperparameters'])})",
+        "seed": config["seed"],
+        "data": f"{record.data['detail']} ({record.data['origin']})",
+        "iterations": len(record.values["loss"]),
+        "ms per iteration": ", ".join(
+            f"{phase} {tables.milliseconds(per_iteration([record.values[column]]))}"
+            for phase, column in zip(PHASES, PHASE_COLUMNS, strict=True)
+        ),
+        "evaluations": "; ".join(
+            f"{row['iteration']:.0f}: "
+            + ", ".join(f"{name} {row[name]:.4g}" for name in record.metrics)
+            for row in record.evaluations
+        ),
+        "machine": f"{facts['cpu']}, {facts['threads']} threads ({facts['fingerprint']})",
+        "versions": ", ".join(f"{name} {number}" for name, number in facts["versions"].items()),
+        "commit": facts["commit"],
+    }
+    for name, value in lines.items():
+        terminal.say(f"{name + ':':18}{value}")
+    if record.error:
+        terminal.say(record.error)
+
+
+@shared.in_one_line
+def query(
+    sql: Annotated[str, typer.Argument(help="SQL over runs, iterations and evaluations.")],
+    results: shared.Results = Path("results"),
+    as_json: shared.AsJson = False,
+) -> None:
+    """Ask the stored runs in SQL (DuckDB): views runs, iterations, evaluations, joined by run."""
+    from bench import views
+
+    columns, rows = views.query(results, sql)
+    if as_json:
+        named = [dict(zip(columns, row, strict=True)) for row in rows]
+        print(json.dumps(shared.finite(named), indent=2, allow_nan=False, default=str))
+    else:
+        terminal.print_table("", (columns, [[str(value) for value in row] for row in rows]))

@@ -1,0 +1,172 @@
+"""``optbench run``: compare optimizers."""
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench import terminal
+from bench.commands import shared
+from bench.spec import TUTORIAL_ITERATIONS, RunSpec
+
+if TYPE_CHECKING:
+    from bench.comparison import Comparison
+    from bench.record import RunRecord
+    from bench.summary import Row
+
+UNTIL_ITERATIONS = 2000
+
+
+@shared.in_one_line
+def run(
+    problem: Annotated[
+        str, typer.Option("-p", "--problem", help="Problem: a name or package.module:builder.")
+    ] = "mnist_cnn",
+    optimizer: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-o",
+            "--optimizer",
+            metavar="[LABEL=]NAME[,...]",
+            help="Optimizers: names or package.module:Class; all built-in ones by default.",
+        ),
+    ] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="[LABEL.]KEY=VALUE", help="A hyperparameter."),
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Number of seeds: 0, 1, ...")] = 3,
+    iterations: Annotated[
+        int | None,
+        typer.Option(
+            help=f"Budget of iterations. By default {TUTORIAL_ITERATIONS}; none with --seconds; "
+            f"{UNTIL_ITERATIONS} with --until.",
+            show_default=False,
+        ),
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Budget of clocked seconds (without evaluation).")
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METRIC=VALUE",
+            help="Stop when an evaluation reaches this, as in accuracy=0.97.",
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Mini-batch size; the problem's own by default.")
+    ] = None,
+    eval_every: Annotated[int, typer.Option(help="Iterations between evaluations.")] = 50,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:<i>.")] = "auto",
+    dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
+    split: Annotated[
+        str, typer.Option(help="Evaluate on: test, or validation (to choose settings).")
+    ] = "test",
+    data_root: Annotated[
+        str | None,
+        typer.Option(help="Folder with MNIST/raw/*-ubyte; OPTBENCH_DATA does the same."),
+    ] = None,
+    results: shared.Results = Path("results"),
+    fresh: Annotated[bool, typer.Option("--fresh", help="Run again what is stored.")] = False,
+    malloc_tuning: Annotated[
+        bool,
+        typer.Option(
+            "--malloc-tuning/--no-malloc-tuning",
+            help="On glibc, keep freed memory in the process: faster and steadier.",
+        ),
+    ] = True,
+    as_json: shared.AsJson = False,
+) -> None:
+    """Compare optimizers: train, store every raw value, print a summary, write a report.
+
+    A bare 'optbench run' is BackPACK's tutorial comparison: mnist_cnn, all four optimizers,
+    3 seeds, 201 iterations. Runs that are stored already are not run again.
+    """
+    from bench import allocator, options
+
+    if not malloc_tuning:
+        os.environ[allocator.SWITCH] = "0"
+    allocator.tune()
+    if iterations is None and seconds is None:
+        iterations = UNTIL_ITERATIONS if until else TUTORIAL_ITERATIONS
+    base = RunSpec(
+        problem=problem,
+        iterations=iterations,
+        seconds=seconds,
+        until=options.parse_until(until),
+        batch_size=batch_size,
+        device=device,
+        dtype=dtype,
+        split=split,
+        eval_every=eval_every,
+        data_root=data_root,
+    )
+    specs = options.comparison_specs(base, optimizer or [], setting or [], seeds)
+
+    from bench.comparison import compare
+    from bench.progress import ComparisonProgress
+
+    with ComparisonProgress(terminal.errors()) as progress:
+        outcome = compare(specs, results, fresh=fresh, observer=progress)
+    if outcome.interrupted:
+        finished = sum(record.status in ("completed", "diverged") for record in outcome.training)
+        terminal.complain(
+            f"Interrupted: {finished} of {len(specs)} runs are finished and stored; "
+            "the same command goes on from there."
+        )
+        raise typer.Exit(shared.INTERRUPTED)
+    _conclude(outcome, results, as_json=as_json)
+
+
+def _conclude(outcome: "Comparison", results: Path, *, as_json: bool) -> None:
+    """Print the summary of a comparison and write its report."""
+    from bench import report, stability, store
+    from bench.summary import summarise
+
+    rows = summarise(outcome.training, outcome.yardsticks, outcome.memory)
+    verdict = stability.verdict(outcome.yardsticks)
+    first = outcome.training[0]
+    if not as_json:  # before the report, so that nothing can come between
+        _print_summary(rows, first, verdict)
+    command = shlex.join(["optbench", *sys.argv[1:]])
+    path = report.write(results / "report", rows, outcome.training, outcome.yardsticks, command)
+    if as_json:
+        document = {
+            "data": dict(first.data),
+            "rows": [row.to_json() for row in rows],
+            "stability": verdict,
+            "records": str(store.runs_folder(results)),
+            "report": str(path),
+        }
+        print(json.dumps(shared.finite(document), indent=2, allow_nan=False))
+    else:
+        reused = f" ({outcome.reused} runs were stored before)" if outcome.reused else ""
+        terminal.say(f"Records: {store.runs_folder(results)}{reused}")
+        terminal.say(f"Report:  {path}")
+    failed = [record for record in outcome.training if record.status == "failed"]
+    for record in failed:
+        terminal.complain(
+            f"optbench: {record.label}, seed {record.config['seed']} failed: {record.reason} "
+            f"('optbench show {record.key} --results {results}' has the traceback)"
+        )
+    if failed:
+        raise typer.Exit(shared.FAILED)
+
+
+def _print_summary(rows: Sequence["Row"], first: "RunRecord", verdict: str) -> None:
+    from bench import tables
+
+    config = first.config
+    title = f"{config['problem']} on {config['device']}, batch size {config['batch_size']}"
+    terminal.print_table(f"{title}: {first.data['detail']}", tables.convergence(rows))
+    if tables.lengths_differ(rows):
+        terminal.print_table("Length of the runs, without evaluation", tables.length(rows))
+    terminal.print_table("Milliseconds per iteration, by phase", tables.cost(rows))
+    for note in (*tables.NOTES, verdict):
+        terminal.out().print(note, style="dim", highlight=False, markup=False)

@@ -1,0 +1,63 @@
+"""What all commands share: exit codes, common options, errors in one line."""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from bench import terminal
+from bench.regress.launch import SideError
+from optimizers.errors import UsageError
+
+FAILED, WRONG_USAGE, REGRESSION, INTERRUPTED = 1, 2, 3, 130
+
+Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Results folder.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
+Command = TypeVar("Command", bound=Callable[..., None])
+
+
+class Settings:
+    """Options of ``optbench`` itself.
+
+    Attributes:
+        debug: Show tracebacks of errors.
+    """
+
+    debug = False
+
+
+def in_one_line(command: Command) -> Command:
+    """Turn what the user must mend into one line and an exit code."""
+
+    @functools.wraps(command)
+    def wrapped(*arguments: Any, **options: Any) -> None:
+        try:
+            command(*arguments, **options)
+        except KeyboardInterrupt:
+            terminal.complain("Interrupted.")
+            raise typer.Exit(INTERRUPTED) from None
+        except UsageError as error:
+            if Settings.debug:
+                raise
+            terminal.complain(f"optbench: {' '.join(str(error).split())}")
+            raise typer.Exit(WRONG_USAGE) from None
+        except SideError as error:
+            if Settings.debug:
+                raise
+            terminal.complain(f"optbench: {error}")
+            raise typer.Exit(FAILED) from None
+
+    return wrapped  # type: ignore[return-value]
+
+
+def finite(value: Any) -> Any:
+    """Strict JSON: non-finite numbers become null."""
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    if isinstance(value, float) and value - value != 0:
+        return None
+    return value
