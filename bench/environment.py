@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import subprocess
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -89,6 +90,22 @@ def gpu(device: "torch.device") -> dict[str, Any] | None:
         "cudnn": torch.backends.cudnn.version(),
         "tf32": torch.backends.cuda.matmul.allow_tf32,
     }
+
+
+def gpu_throttled() -> bool | None:
+    """Whether an NVIDIA GPU runs below its clock for heat or power; ``None`` if not told."""
+    if shutil.which("nvidia-smi") is None:
+        return None
+    fields = (
+        "clocks_throttle_reasons.hw_slowdown,clocks_throttle_reasons.sw_thermal_slowdown,"
+        "clocks_throttle_reasons.hw_thermal_slowdown"
+    )
+    command = ["nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader"]
+    try:
+        answer = subprocess.run(command, check=True, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return any(cell.strip() == "Active" for cell in answer.stdout.replace("\n", ",").split(","))
 
 
 def fingerprint(facts: dict[str, Any]) -> str:

@@ -101,8 +101,13 @@ def statuses(counts: Mapping[str, int]) -> str:
 
 def settings(values: Mapping[str, Any]) -> str:
     """Hyperparameters as ``lr=0.003, betas=0.9,0.99``, each as ``--set`` takes it."""
+    return ", ".join(assignments(values)) or "its own defaults"
+
+
+def assignments(values: Mapping[str, Any]) -> list[str]:
+    """Hyperparameters as ``--set`` takes them, without a label."""
     texts = {
         name: ",".join(map(str, value)) if isinstance(value, (list, tuple)) else value
         for name, value in values.items()
     }
-    return ", ".join(f"{name}={text}" for name, text in texts.items()) or "its own defaults"
+    return [f"{name}={text}" for name, text in texts.items()]

@@ -25,9 +25,7 @@ def calibrate(
     delays: Annotated[
         str, typer.Option(metavar="PERCENT,...", help="Known delays; the first in every trial.")
     ] = "5,2,10",
-    data_root: Annotated[
-        str | None, typer.Option(help="Folder with MNIST/raw/*-ubyte; OPTBENCH_DATA does the same.")
-    ] = None,
+    data_root: shared.DataRoot = None,
     results: Annotated[
         Path, typer.Option("--results", metavar="DIR", help="Where the trials are kept.")
     ] = Path("results/calibration"),
@@ -44,8 +42,7 @@ def calibrate(
 
     if trials < 1:
         raise UsageError(f"trials={trials} is not valid: it is a whole number >= 1.")
-    if data_root is not None:
-        os.environ["OPTBENCH_DATA"] = str(Path(data_root).expanduser().resolve())
+    shared.absolute_data_root(data_root)
     spec = RunSpec(problem=problem, optimizer=optimizer, eval_every=0, device="cpu")
     fields: dict[str, Any] = {
         "problem": problem,

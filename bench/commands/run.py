@@ -68,10 +68,7 @@ def run(
     split: Annotated[
         str, typer.Option(help="Evaluate on: test, or validation (to choose settings).")
     ] = "test",
-    data_root: Annotated[
-        str | None,
-        typer.Option(help="Folder with MNIST/raw/*-ubyte; OPTBENCH_DATA does the same."),
-    ] = None,
+    data_root: shared.DataRoot = None,
     results: shared.Results = Path("results"),
     fresh: Annotated[bool, typer.Option("--fresh", help="Run again what is stored.")] = False,
     malloc_tuning: Annotated[

@@ -1,6 +1,7 @@
 """What all commands share: exit codes, common options, errors in one line."""
 
 import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -15,6 +16,10 @@ FAILED, WRONG_USAGE, REGRESSION, INTERRUPTED = 1, 2, 3, 130
 
 Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Results folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
+DataRoot = Annotated[
+    str | None,
+    typer.Option(help="Folder with MNIST/raw/*-ubyte; OPTBENCH_DATA does the same."),
+]
 Command = TypeVar("Command", bound=Callable[..., None])
 
 
@@ -50,6 +55,13 @@ def in_one_line(command: Command) -> Command:
             raise typer.Exit(FAILED) from None
 
     return wrapped  # type: ignore[return-value]
+
+
+def absolute_data_root(data_root: str | None) -> None:
+    """Hand the data folder to processes that run elsewhere: as ``OPTBENCH_DATA``, absolute."""
+    named = data_root or os.environ.get("OPTBENCH_DATA")
+    if named:
+        os.environ["OPTBENCH_DATA"] = str(Path(named).expanduser().absolute())
 
 
 def finite(value: Any) -> Any:

@@ -212,7 +212,8 @@ def _iteration_s(side: Side, benchmark: Mapping[str, Any], tuned: bool) -> float
     """Seconds of an iteration without delay: the median over launches of their medians."""
     medians = []
     for seed in range(_SIZING_LAUNCHES):
-        with Worker(side, {"tuned": tuned, "benchmarks": [{**benchmark, "seed": seed}]}) as worker:
+        setup = {"tuned": tuned, "benchmarks": [{**benchmark, "seed": seed}]}
+        with Worker(side, setup, offline=False) as worker:
             _require(worker.ready())
             rows = worker.block(0, _SIZING_ITERATIONS, _SIZING_ITERATIONS)
             medians.append(np.median(np.sum(rows, axis=1)))

@@ -1,6 +1,7 @@
 """A worker process seen from outside: started, asked, and always ended."""
 
 import json
+import os
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -36,8 +37,14 @@ class SideError(Exception):
 class Worker:
     """One launch of one side."""
 
-    def __init__(self, side: Side, setup: Mapping[str, Any]) -> None:
-        """Start the process; :meth:`ready` waits for it."""
+    def __init__(self, side: Side, setup: Mapping[str, Any], *, offline: bool = True) -> None:
+        """Start the process; :meth:`ready` waits for it.
+
+        Args:
+            side: What it runs.
+            setup: What it measures; see ``Measuring``.
+            offline: Whether data that is not at hand may not be downloaded.
+        """
         self.side = side
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self._process = subprocess.Popen(
@@ -47,6 +54,7 @@ class Worker:
             stderr=self._errors,
             text=True,
             cwd=side.folder,
+            env=os.environ | ({"OPTBENCH_OFFLINE": "1"} if offline else {}),
             start_new_session=True,  # Ctrl-C is answered here, not by every worker
         )
         self._write({"paths": [str(path) for path in side.paths], **setup})

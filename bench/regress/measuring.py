@@ -33,9 +33,11 @@ class Measuring:
         if setup["tuned"]:
             allocator.tune()
         self._paths = [Path(path).resolve() for path in setup["paths"]]
-        self._trainings: list[Training] = []
-        self._clocks: list[PhaseClock[Any]] = []
-        self._states = [self._build(RunSpec(**fields)) for fields in setup["benchmarks"]]
+        self._trainings: dict[int, tuple[Training, PhaseClock[Any]]] = {}
+        self._states = [
+            self._build(number, RunSpec(**fields))
+            for number, fields in enumerate(setup["benchmarks"])
+        ]
 
     def describe(self) -> dict[str, Any]:
         """What this process runs on, and which benchmarks it holds.
@@ -59,7 +61,7 @@ class Measuring:
         except Exception:
             return {"error": traceback.format_exc()}
 
-    def _build(self, spec: RunSpec) -> dict[str, Any]:
+    def _build(self, number: int, spec: RunSpec) -> dict[str, Any]:
         try:
             prepared = prepare(spec)
             device = torch.device(prepared.spec.device)
@@ -79,8 +81,7 @@ class Measuring:
             return {"error": str(error)}
         except Exception:
             return {"error": traceback.format_exc()}
-        self._trainings.append(training)
-        self._clocks.append(clock)
+        self._trainings[number] = training, clock
         return {"own": own, "needs_closure": training.needs_closure}
 
     def _block(
@@ -90,7 +91,7 @@ class Measuring:
 
         The first ``warm`` iterations bring the caches and threads back and do not count.
         """
-        training, clock = self._trainings[benchmark], self._clocks[benchmark]
+        training, clock = self._trainings[benchmark]
         if delay is not None:
             phase, seconds = delay
             setattr(training, phase, _delayed(getattr(training, phase), seconds))

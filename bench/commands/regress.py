@@ -1,0 +1,228 @@
+"""``optbench regress``: did a change make stepping slower, in which phase, and by how much?"""
+
+import contextlib
+import json
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from bench import options, tables, terminal
+from bench.commands import shared
+from bench.spec import RunSpec
+from optimizers.errors import UsageError
+
+if TYPE_CHECKING:
+    from bench.regress.comparison import Comparison
+    from bench.regress.configuration import Configuration
+    from bench.regress.launch import Side
+
+
+@shared.in_one_line
+def regress(
+    base: Annotated[
+        str | None, typer.Argument(help="Git revision to compare with.", show_default=False)
+    ] = None,
+    head: Annotated[
+        str | None, typer.Argument(help="Git revision to judge; the working tree by default.")
+    ] = None,
+    problem: Annotated[
+        str, typer.Option("-p", "--problem", metavar="NAME[,...]", help="What is trained.")
+    ] = "mnist_cnn",
+    optimizer: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-o",
+            "--optimizer",
+            metavar="[LABEL=]NAME[,...]",
+            help="Optimizers: names or package.module:Class; by default the registered ones whose "
+            "code is in the repository.",
+        ),
+    ] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="[LABEL.]KEY=VALUE", help="A hyperparameter."),
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Mini-batch size; the problem's own by default.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:<i>.")] = "auto",
+    data_root: shared.DataRoot = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(help="Seconds per benchmark, launches included (60).", show_default=False),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            metavar="PERCENT", help="Smallest change that counts (2.5).", show_default=False
+        ),
+    ] = None,
+    python: Annotated[
+        str | None,
+        typer.Option(
+            metavar="OTHER_PYTHON",
+            help="Interpreter of the base: compares two environments, such as two versions of "
+            "torch. Without BASE, both run the same code.",
+        ),
+    ] = None,
+    as_json: shared.AsJson = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print Markdown, for a pull request.")
+    ] = False,
+) -> None:
+    """Compare the step throughput of two revisions, or two environments; exit code 3 if slower.
+
+    Both sides are launched anew again and again and take turns on short blocks of iterations,
+    until every phase of every optimizer has a verdict or the time budget is spent.
+    """
+    from bench.regress import comparison, configuration, sides
+
+    if base is None and python is None:
+        raise UsageError(
+            "There is nothing to compare with: name a git revision (optbench regress main), "
+            "another interpreter (--python) or a stored file (--baseline)."
+        )
+    if as_json and as_markdown:
+        raise UsageError("--json and --markdown exclude each other: choose one.")
+    shared.absolute_data_root(data_root)
+    settings = _configuration(configuration.read(Path.cwd()), budget, threshold)
+    here, this = Path.cwd(), sys.executable
+    other = this if python is None else sides.check_python(python)
+    repository = None if base is None and head is None else sides.Repository.around(here)
+    with (
+        _ended_by_signals(),
+        sides.side(repository, base, here, other) as base_side,
+        sides.side(repository, head, here, this) as head_side,
+    ):
+        specs = _specs(base_side, head_side, problem, optimizer or [], setting or [])
+        specs = [replace(spec, batch_size=batch_size, device=device) for spec in specs]
+        comparison.survey(head_side, specs)
+        outcome = comparison.compare(
+            base_side,
+            head_side,
+            specs,
+            threshold=settings.of,
+            budget_s=settings.budget_s,
+            tuned=os.environ.get("OPTBENCH_MALLOC") != "0",
+            own=python is None,
+            on_launch=_tell,
+        )
+    given = {
+        "--batch-size": batch_size,
+        "--device": None if device == "auto" else device,
+        "--data-root": data_root,
+        "--budget": budget,
+        "--threshold": threshold,
+        "--python": python,
+    }
+    common = [revision for revision in (base, head) if revision is not None]
+    for option, value in given.items():
+        common += [] if value is None else [option, str(value)]
+    commands = {name: _command(spec, common) for name, spec in outcome.benchmarks.items()}
+    _print(outcome, commands, as_json=as_json, as_markdown=as_markdown)
+    if outcome.slower:
+        raise typer.Exit(shared.REGRESSION)
+
+
+def _configuration(
+    found: "Configuration", budget: float | None, threshold: float | None
+) -> "Configuration":
+    """What the command line says goes before what ``pyproject.toml`` says."""
+    from bench.regress import configuration
+
+    if budget is not None:
+        found = replace(found, budget_s=configuration.seconds("budget", budget))
+    if threshold is not None:
+        found = replace(found, threshold=configuration.share("threshold", threshold), thresholds={})
+    return found
+
+
+def _specs(
+    base: "Side", head: "Side", problems: str, optimizers: Sequence[str], settings: Sequence[str]
+) -> list[RunSpec]:
+    from bench.regress import comparison
+
+    names = list(optimizers)
+    if not names:
+        own = [name for side in (base, head) for name in comparison.survey(side, [])]
+        names = list(dict.fromkeys(own))
+        if not names:
+            raise UsageError(
+                "No registered optimizer has its code in this repository: name your own with "
+                "-o package.module:Class."
+            )
+    entries = options.parse_optimizers(names)
+    if len(entries) == 1:  # then a setting needs no label, and no import to find whose it is
+        label = entries[0].label
+        settings = [s if "." in s.partition("=")[0] else f"{label}.{s}" for s in settings]
+    chosen = options.parse_settings(settings, entries)
+    return [
+        RunSpec(
+            problem=problem.strip(),
+            optimizer=entry.optimizer,
+            label=entry.label,
+            hyperparameters=chosen[entry.label],
+            eval_every=0,
+        )
+        for problem in problems.split(",")
+        for entry in entries
+    ]
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let a termination signal end the command as Ctrl-C does, so that everything is cleaned up."""
+
+    def interrupt(*_: object) -> NoReturn:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)  # a second one does not cut the cleaning short
+        raise KeyboardInterrupt
+
+    before = {s: signal.signal(s, interrupt) for s in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _tell(launches: int, gone: float) -> None:
+    terminal.complain(f"{launches} launches of each side, {min(gone, 1):.0%} of the time budget")
+
+
+def _command(spec: RunSpec, common: Sequence[str]) -> str:
+    """What measures one benchmark again."""
+    words = ["optbench", "regress", *common, "-p", spec.problem]
+    words += ["-o", f"{spec.label}={spec.optimizer}"]
+    for assignment in tables.assignments(spec.hyperparameters):
+        words += ["--set", f"{spec.label}.{assignment}"]
+    return shlex.join(words)
+
+
+def _print(
+    outcome: "Comparison", commands: dict[str, str], *, as_json: bool, as_markdown: bool
+) -> None:
+    from bench.regress import presentation
+
+    if as_json:
+        document = presentation.document(outcome, commands)
+        print(json.dumps(shared.finite(document), allow_nan=False))
+        return
+    if as_markdown:
+        print(presentation.markdown(outcome, commands), end="")
+        return
+    title = f"{outcome.head} against {outcome.base}"
+    terminal.print_table(title, (presentation.HEADER, presentation.rows(outcome)))
+    terminal.out().print(presentation.NOTE, style="dim", highlight=False, markup=False)
+    terminal.say(presentation.sentence(outcome))
+    for text in presentation.worst(outcome):
+        terminal.say(text)
+    for text in outcome.complaints:
+        terminal.say(f"Timings may be spoilt: {text}.")

@@ -1,0 +1,79 @@
+"""Options and defaults of ``pytest bench/ --benchmark-only``."""
+
+import os
+import sys
+from typing import Any
+
+import pytest
+
+from bench import allocator, environment
+
+ROUNDS = 30
+STORAGE = "results/baselines"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of this suite to pytest's."""
+    group = parser.getgroup("optbench")
+    group.addoption(
+        "--optbench-rounds",
+        type=_rounds,
+        default=ROUNDS,
+        metavar="N",
+        help=f"Rounds of every benchmark (default: {ROUNDS}). Each round sets up what comes before "
+        "the phase that it times, so that --benchmark-min-rounds, --benchmark-max-time and "
+        "--benchmark-precision have no effect.",
+    )
+    group.addoption(
+        "--optbench-optimizer",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="Time this optimizer instead of the built-in ones: a name or package.module:Class; "
+        "may be repeated.",
+    )
+    group.addoption(
+        "--optbench-full",
+        action="store_true",
+        help="Time every registered optimizer and problem, at several batch sizes.",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-benchmark reads its options
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep raw values by default, under ``results/baselines``; tune the allocator."""
+    config.option.benchmark_save_data = True
+    if config.option.benchmark_storage == "file://./.benchmarks":
+        config.option.benchmark_storage = f"file://{config.rootpath / STORAGE}"
+    sys.path.append(os.getcwd())  # so that mymodule:MyOptimizer is found
+    allocator.tune()
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say what decides the number of rounds, and what does not."""
+    ignored = [
+        option
+        for option, default in (("min_rounds", 5), ("max_time", "1.0"), ("precision", None))
+        if str(config.getoption(f"benchmark_{option}")) != str(default)
+    ]
+    line = f"optbench: {config.getoption('optbench_rounds')} rounds of each benchmark"
+    names = ", ".join(f"--benchmark-{option.replace('_', '-')}" for option in ignored)
+    return f"{line}; {names} without effect: use --optbench-rounds" if ignored else line
+
+
+def pytest_benchmark_update_machine_info(
+    config: pytest.Config, machine_info: dict[str, Any]
+) -> None:
+    """Add what decides whether two files may be compared."""
+    import torch
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    described = environment.describe(device)
+    wanted = ("cpu", "logical_cores", "memory_gib", "gpu", "versions", "threads", "allocator")
+    machine_info["optbench"] = {name: described[name] for name in (*wanted, "fingerprint", "load")}
+
+
+def _rounds(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise pytest.UsageError(f"--optbench-rounds={text} is not valid: a whole number >= 1.")
+    return int(text)

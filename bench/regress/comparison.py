@@ -1,0 +1,272 @@
+"""Base against head: launches in pairs, blocks in turns, until the procedure has seen enough."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from bench.regress import machine_state
+from bench.regress.launch import Side, SideError, Worker, last_line
+from bench.regress.procedure import (
+    MIN_LAUNCHES,
+    QUANTITIES,
+    Array,
+    Estimate,
+    Monitor,
+    Verdict,
+    launch_effect,
+    totals,
+)
+from bench.regress.turns import Plan, size, take_turns
+from bench.spec import RunSpec
+from optimizers.errors import UsageError
+
+Threshold = Callable[[str, str], float]
+OnLaunch = Callable[[int, float], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """What a comparison says of one quantity of one benchmark.
+
+    Attributes:
+        benchmark: Its key.
+        quantity: A phase, or ``total``.
+        base_s: Seconds per iteration of the base (median over launches).
+        head_s: Of the head.
+        estimate: The ratio head / base.
+        threshold: The smallest change that counts, as a share.
+        verdict: What follows.
+    """
+
+    benchmark: str
+    quantity: str
+    base_s: float
+    head_s: float
+    estimate: Estimate
+    threshold: float
+    verdict: Verdict
+
+
+@dataclass(kw_only=True)
+class Comparison:
+    """Everything that a comparison found.
+
+    Attributes:
+        base: Name of the base.
+        head: Name of the head.
+        benchmarks: Those that both sides have, by key.
+        appeared: Keys of benchmarks that only the head has, and why the base lacks them.
+        vanished: Likewise of the base.
+        lines: One per benchmark and quantity.
+        launches: How many launches of each side.
+        elapsed_s: How long it took.
+        budget_s: How long it might have taken.
+        decided: Whether it ended because every line had a verdict.
+        complaints: What may have spoilt the timings.
+        described: Versions, threads and GPU of ``base`` and ``head``.
+        blocks: By benchmark and launch, seconds per iteration of each block,
+            ``[turns, sides, quantities]``.
+    """
+
+    base: str
+    head: str
+    benchmarks: dict[str, RunSpec] = field(default_factory=dict)
+    appeared: dict[str, str] = field(default_factory=dict)
+    vanished: dict[str, str] = field(default_factory=dict)
+    lines: list[Line] = field(default_factory=list)
+    launches: int = 0
+    elapsed_s: float = 0.0
+    budget_s: float = 0.0
+    decided: bool = False
+    complaints: list[str] = field(default_factory=list)
+    described: dict[str, dict[str, Any]] = field(default_factory=dict)
+    blocks: dict[str, list[Array]] = field(default_factory=dict)
+
+    @property
+    def slower(self) -> list[Line]:
+        """The regressions."""
+        return [line for line in self.lines if line.verdict == "slower"]
+
+
+def key(spec: RunSpec) -> str:
+    """How a benchmark is called: problem and label."""
+    return f"{spec.problem}/{spec.label}"
+
+
+def survey(side: Side, specs: Sequence[RunSpec]) -> list[str]:
+    """Start a side once: its data is fetched, and its code compiled, before anything is timed.
+
+    Args:
+        side: What to start.
+        specs: Benchmarks whose data is needed.
+
+    Returns:
+        The registered optimizers whose code comes from the side's folders.
+
+    Raises:
+        SideError: It does not start.
+    """
+    setup = {"tuned": False, "benchmarks": [asdict(spec) for spec in specs]}
+    with Worker(side, setup, offline=False) as worker:
+        names: list[str] = worker.ready()["optimizers"]
+    return names
+
+
+def compare(
+    base: Side,
+    head: Side,
+    specs: Sequence[RunSpec],
+    *,
+    threshold: Threshold,
+    budget_s: float,
+    tuned: bool,
+    own: bool,
+    on_launch: OnLaunch,
+) -> Comparison:
+    """Measure both sides and judge.
+
+    Args:
+        base: What is compared with.
+        head: What is judged.
+        specs: The benchmarks.
+        threshold: The smallest change that counts, by benchmark key and quantity.
+        budget_s: Seconds per benchmark, launches included.
+        tuned: Whether workers tune glibc's allocator.
+        own: Whether some code of every benchmark has to come from the sides' folders.
+        on_launch: Told after each launch how many there were and the share of the budget gone.
+
+    Raises:
+        UsageError: There is nothing to compare.
+        SideError: A side does not import, crashes or raises.
+    """
+    outcome = Comparison(base=base.name, head=head.name)
+    before, began = machine_state.snapshot(), perf_counter()
+    effects: list[Array] = []
+    plans: dict[str, Plan] = {}
+    monitor: Monitor | None = None
+    longest = 0.0
+    while True:
+        launched = perf_counter()
+        setup = {
+            "tuned": tuned,
+            "benchmarks": [{**asdict(spec), "seed": outcome.launches} for spec in specs],
+        }
+        pair = (base, head) if outcome.launches % 2 == 0 else (head, base)
+        with Worker(pair[0], setup) as first, Worker(pair[1], setup) as second:
+            workers = (first, second) if pair[0] is base else (second, first)
+            described = [worker.ready() for worker in workers]
+            if monitor is None:
+                _sort_out(outcome, specs, described, own=own)
+                outcome.budget_s = budget_s * len(outcome.benchmarks)
+                monitor = Monitor(
+                    [threshold(name, q) for name in outcome.benchmarks for q in QUANTITIES]
+                )
+            effects.append(_launch(outcome, workers, specs, plans))
+        outcome.launches += 1
+        now = perf_counter()
+        outcome.elapsed_s = now - began
+        longest = max(longest, now - launched)
+        gone = outcome.elapsed_s / outcome.budget_s
+        on_launch(outcome.launches, gone)
+        last = outcome.elapsed_s + longest > outcome.budget_s
+        if monitor.stops(np.array(effects), gone, last=last):
+            break
+    _conclude(outcome, monitor, threshold)
+    spread = _spread(outcome)
+    outcome.complaints = machine_state.complaints(before, machine_state.snapshot(), spread)
+    if outcome.elapsed_s > 1.1 * outcome.budget_s:
+        outcome.complaints.append(
+            f"the least of {MIN_LAUNCHES} launches took {outcome.elapsed_s:.0f} s, longer than the "
+            f"budget of {outcome.budget_s:.0f} s"
+        )
+    return outcome
+
+
+def _sort_out(
+    outcome: Comparison, specs: Sequence[RunSpec], described: Sequence[dict[str, Any]], *, own: bool
+) -> None:
+    """Tell the benchmarks that both sides have from those of one side."""
+    names = {"base": outcome.base, "head": outcome.head}
+    for (side, name), answer in zip(names.items(), described, strict=True):
+        outcome.described[side] = {k: answer[k] for k in ("versions", "threads", "gpu")}
+        for spec, state in zip(specs, answer["benchmarks"], strict=True):
+            if "error" in state:
+                raise SideError(f"{name}: {key(spec)} does not start: {last_line(state['error'])}")
+    foreign = []
+    for spec, *states in zip(specs, *(answer["benchmarks"] for answer in described), strict=True):
+        lacking = [state.get("missing") for state in states]
+        if all(lacking):
+            raise UsageError(f"{key(spec)} exists on neither side. {lacking[1]}")
+        if lacking[0]:
+            outcome.appeared[key(spec)] = lacking[0]
+        elif lacking[1]:
+            outcome.vanished[key(spec)] = lacking[1]
+        else:
+            outcome.benchmarks[key(spec)] = spec
+            if not any(state["own"] for state in states):
+                foreign.append(key(spec))
+    if own and foreign:
+        raise UsageError(
+            f"{foreign[0]} has no code in this repository: it would be the same on both sides. "
+            "Name your own optimizer with -o package.module:Class."
+        )
+    if not outcome.benchmarks:
+        only = "; ".join((*outcome.appeared.values(), *outcome.vanished.values()))
+        raise UsageError(f"The two sides have no benchmark in common: {only}")
+
+
+def _launch(
+    outcome: Comparison,
+    workers: Sequence[Worker],
+    specs: Sequence[RunSpec],
+    plans: dict[str, Plan],
+) -> Array:
+    """Measure all common benchmarks in one launch; the effects, ``[benchmarks * quantities]``."""
+    effects = []
+    for number, spec in enumerate(specs):
+        name = key(spec)
+        if name not in outcome.benchmarks:
+            continue
+        if name not in plans:
+            plans[name] = size(workers, number)
+        else:
+            for worker in workers:  # the first block of a process is like no other
+                worker.block(number, 1, plans[name].warm)
+        blocks = totals(take_turns([partial(w.block, number) for w in workers], plans[name]))
+        outcome.blocks.setdefault(name, []).append(blocks)
+        effects.append(launch_effect(blocks[:, 0], blocks[:, 1]))
+    return np.concatenate(effects)
+
+
+def _conclude(outcome: Comparison, monitor: Monitor, threshold: Threshold) -> None:
+    assert monitor.estimates is not None
+    verdicts = monitor.verdicts()
+    outcome.decided = "undecided" not in verdicts
+    names = [(name, q) for name in outcome.benchmarks for q in range(len(QUANTITIES))]
+    for (name, q), estimate, verdict in zip(names, monitor.estimates, verdicts, strict=True):
+        levels = np.median([np.median(b[:, :, q], axis=0) for b in outcome.blocks[name]], axis=0)
+        outcome.lines.append(
+            Line(
+                benchmark=name,
+                quantity=QUANTITIES[q],
+                base_s=float(levels[0]),
+                head_s=float(levels[1]),
+                estimate=estimate,
+                threshold=threshold(name, QUANTITIES[q]),
+                verdict=verdict,
+            )
+        )
+
+
+def _spread(outcome: Comparison) -> float:
+    """Interquartile range of the base's blocks, as a share of their median; the worst benchmark."""
+    shares = []
+    for launches in outcome.blocks.values():
+        base = np.concatenate([blocks[:, 0, -1] for blocks in launches])
+        low, middle, high = np.percentile(base, [25, 50, 75])
+        shares.append((high - low) / middle)
+    return float(max(shares))

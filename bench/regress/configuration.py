@@ -1,0 +1,99 @@
+"""``[tool.optbench.regress]`` of the ``pyproject.toml`` above the folder one works in."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from bench.regress.procedure import QUANTITIES, THRESHOLD
+from optimizers.errors import UsageError, unknown
+
+BUDGET_S = 60.0
+_TABLE = "tool.optbench.regress"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """What a project sets for its comparisons.
+
+    Attributes:
+        threshold: Smallest change that counts, as a share.
+        budget_s: Seconds per benchmark.
+        thresholds: Pattern of ``problem/label`` or ``problem/label/phase`` to its own threshold;
+            the last that matches holds.
+    """
+
+    threshold: float = THRESHOLD
+    budget_s: float = BUDGET_S
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+
+    def of(self, benchmark: str, quantity: str) -> float:
+        """The threshold of one line of a comparison."""
+        found = self.threshold
+        for pattern, threshold in self.thresholds.items():
+            if fnmatchcase(benchmark, pattern) or fnmatchcase(f"{benchmark}/{quantity}", pattern):
+                found = threshold
+        return found
+
+
+def read(folder: Path) -> Configuration:
+    """Read the nearest ``pyproject.toml``; thresholds in it are percentages.
+
+    Raises:
+        UsageError: It cannot be read, has an unknown key or a value of the wrong kind.
+    """
+    path = next(
+        (up / "pyproject.toml" for up in (folder, *folder.parents)
+         if (up / "pyproject.toml").is_file()),
+        None,
+    )  # fmt: skip
+    if path is None:
+        return Configuration()
+    try:
+        document: dict[str, Any] = tomllib.loads(path.read_text())
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"'{path}' cannot be read: {error}.") from None
+    table = document
+    for name in _TABLE.split("."):
+        table = table.get(name, {})
+    known = ("threshold", "budget", "thresholds")
+    for name in table:
+        if name not in known:
+            raise unknown(f"key in [{_TABLE}]:", name, known)
+    own = table.get("thresholds", {})
+    if not isinstance(own, dict):
+        raise UsageError(f"[{_TABLE}] thresholds is a table of patterns to percentages.")
+    for pattern in own:
+        phase = pattern.rpartition("/")[2]
+        if pattern.count("/") > 1 and "*" not in phase and phase not in QUANTITIES:
+            raise unknown(f"phase in [{_TABLE}] thresholds:", phase, QUANTITIES)
+    defaults = Configuration()
+    return Configuration(
+        threshold=share("threshold", table.get("threshold", 100 * defaults.threshold)),
+        budget_s=seconds("budget", table.get("budget", defaults.budget_s)),
+        thresholds={pattern: share(pattern, value) for pattern, value in own.items()},
+    )
+
+
+def share(name: str, percent: Any) -> float:
+    """Read a percentage.
+
+    Raises:
+        UsageError: It is not a number from 0 on.
+    """
+    if isinstance(percent, bool) or not isinstance(percent, (int, float)) or not percent >= 0:
+        raise UsageError(f"{name}={percent} is not valid: it is a percentage >= 0.")
+    return float(percent) / 100
+
+
+def seconds(name: str, value: Any) -> float:
+    """Read a time budget.
+
+    Raises:
+        UsageError: It is not a number above 0.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e6:
+        raise UsageError(f"{name}={value} is not valid: it is a number of seconds > 0.")
+    return float(value)

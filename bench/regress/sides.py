@@ -1,0 +1,157 @@
+"""From git revisions and interpreters to the two sides of a comparison."""
+
+import contextlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.regress.launch import Side
+from optimizers.errors import UsageError, unknown
+
+WORKING_TREE = "working tree"
+_LOWEST_PYTHON = (3, 11)
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A git repository, seen from a folder in it.
+
+    Attributes:
+        root: Its top folder.
+        inside: The folder, relative to the top.
+    """
+
+    root: Path
+    inside: Path
+
+    @classmethod
+    def around(cls, folder: Path) -> "Repository":
+        """Find the repository that a folder belongs to.
+
+        Raises:
+            UsageError: There is none, or no git.
+        """
+        try:
+            root = Path(_git(folder, "rev-parse", "--show-toplevel"))
+        except FileNotFoundError:
+            raise UsageError("git is not installed: revisions cannot be compared.") from None
+        except subprocess.CalledProcessError:
+            raise UsageError(
+                f"'{folder}' is not in a git repository: revisions can be compared inside one "
+                "only. --python and --baseline need none."
+            ) from None
+        return cls(root, folder.resolve().relative_to(root.resolve()))
+
+    def commit(self, revision: str) -> str:
+        """The full hash of a revision.
+
+        Raises:
+            UsageError: It names no commit.
+        """
+        try:
+            return _git(
+                self.root,
+                "rev-parse",
+                "--verify",
+                "--quiet",
+                "--end-of-options",
+                f"{revision}^{{commit}}",
+            )
+        except subprocess.CalledProcessError:
+            listed = _git(self.root, "for-each-ref", "--format=%(refname:short)")
+            raise unknown("revision", revision, ["HEAD", *listed.split()]) from None
+
+    def has_changes(self) -> bool:
+        """Whether files differ from the last commit."""
+        return bool(_git(self.root, "status", "--porcelain"))
+
+    @contextlib.contextmanager
+    def checkout(self, commit: str) -> Iterator[Path]:
+        """A temporary worktree of a commit; it is removed whatever happens.
+
+        Hooks do not run. Submodules and ignored files, such as compiled extensions, are not there.
+        """
+        with tempfile.TemporaryDirectory(prefix="optbench-") as folder:
+            tree = Path(folder) / "tree"
+            try:
+                _git(
+                    self.root, "-c", "core.hooksPath=/dev/null",
+                    "worktree", "add", "--detach", "--force", str(tree), commit,
+                )  # fmt: skip
+                yield tree
+            except subprocess.CalledProcessError as error:
+                raise UsageError(f"git cannot check {commit[:12]} out: {error.stderr}") from error
+            finally:
+                with contextlib.suppress(subprocess.CalledProcessError):
+                    _git(self.root, "worktree", "remove", "--force", str(tree))
+
+
+@contextlib.contextmanager
+def side(
+    repository: Repository | None, revision: str | None, folder: Path, python: str
+) -> Iterator[Side]:
+    """One side, ready to be measured.
+
+    Args:
+        repository: The repository, or ``None`` where code is not compared.
+        revision: What to check out; ``None`` for the working tree.
+        folder: Where the user is.
+        python: The interpreter.
+
+    Raises:
+        UsageError: The revision is unknown, or the folder is not in it.
+    """
+    interpreter = "" if python == sys.executable else f" with {python}"
+    if repository is None or revision is None:
+        root = folder if repository is None else repository.root
+        name = WORKING_TREE if repository is not None else str(folder)
+        yield Side(
+            name=name + interpreter, python=python, paths=_paths(root, folder), folder=folder
+        )
+        return
+    commit = repository.commit(revision)
+    with repository.checkout(commit) as tree:
+        inside = tree / repository.inside
+        if not inside.is_dir():
+            raise UsageError(f"Revision '{revision}' has no folder '{repository.inside}'.")
+        yield Side(
+            name=revision + interpreter, python=python, paths=_paths(tree, inside), folder=inside
+        )
+
+
+def check_python(python: str) -> str:
+    """The path of an interpreter that workers can run with.
+
+    Raises:
+        UsageError: It does not run, or is too old.
+    """
+    path = str(Path(python).expanduser())
+    path = path if "/" not in path else str(Path(path).absolute())
+    try:
+        answer = subprocess.run(
+            [path, "-c", "import sys; print(*sys.version_info[:2])"],
+            check=True, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        version = tuple(int(number) for number in answer.stdout.split())
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        raise UsageError(f"--python '{python}' is no Python interpreter: {error}.") from None
+    if version < _LOWEST_PYTHON:
+        raise UsageError(
+            f"--python '{python}' is Python {'.'.join(map(str, version))}: it has to be "
+            f"{'.'.join(map(str, _LOWEST_PYTHON))} or newer."
+        )
+    return path
+
+
+def _paths(root: Path, folder: Path) -> tuple[Path, ...]:
+    """Where Python code of a tree may lie: here, in ``src/``, at the top."""
+    candidates = dict.fromkeys((folder, root / "src", root))
+    return tuple(path.resolve() for path in candidates if path.is_dir())
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()

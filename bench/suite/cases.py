@@ -1,0 +1,140 @@
+"""What the throughput suite times: subjects, their trainings, their unit and their memory."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from bench import memory
+from bench.comparison import PLAIN_GRADIENT
+from bench.data import TensorData
+from bench.phases import PhaseClock, phase_clock
+from bench.prepare import Prepared, prepare
+from bench.problems import REGISTRY as PROBLEM_REGISTRY
+from bench.spec import RunSpec
+from bench.training import Training
+from optimizers import OPTIMIZERS, REGISTRY
+from optimizers.errors import UsageError
+
+PROBLEMS = ("mnist_cnn", "mnist_logreg")
+BATCH_SIZES = (32, 128, 512)  # with --optbench-full, beside the problem's own
+_WARM_UP = 3
+_PLAIN_ROUNDS = 5
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An optimizer at work on a problem, at one batch size (``None``: the problem's own)."""
+
+    problem: str
+    optimizer: str
+    batch_size: int | None
+    device: str
+
+    @property
+    def spec(self) -> RunSpec:
+        """The run whose iterations are timed."""
+        return RunSpec(
+            problem=self.problem,
+            optimizer=self.optimizer,
+            batch_size=self.batch_size,
+            device=self.device,
+            eval_every=0,
+        )
+
+    @property
+    def is_plain_gradient(self) -> bool:
+        """Whether it is the unit that costs are given in."""
+        return self.optimizer == PLAIN_GRADIENT
+
+    def __str__(self) -> str:
+        """How it is called in the name of a test."""
+        name = "plain_gradient" if self.is_plain_gradient else self.optimizer.rpartition(":")[2]
+        size = "" if self.batch_size is None else f"-{self.batch_size}"
+        return f"{self.problem}{size}-{self.device}-{name}"
+
+
+def subjects(optimizers: Sequence[str], *, full: bool) -> Iterator[Subject]:
+    """Everything to time on every device at hand, the plain gradient first.
+
+    Args:
+        optimizers: Which; the built-in ones if empty.
+        full: Every registered optimizer too, on every registered problem, at more batch sizes.
+    """
+    wanted, problems = list(optimizers) or list(OPTIMIZERS), list(PROBLEMS)
+    if full:
+        wanted += [*OPTIMIZERS, *(point.name for point in REGISTRY.installed())]
+        problems = [*PROBLEM_REGISTRY.entries, *(p.name for p in PROBLEM_REGISTRY.installed())]
+    devices = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
+    for device in devices:
+        for problem in problems:
+            for size in _sizes(problem) if full else [None]:
+                for optimizer in dict.fromkeys([PLAIN_GRADIENT, *wanted]):
+                    yield Subject(problem, optimizer, size, device)
+
+
+@cache
+def prepared(subject: Subject) -> Prepared:
+    """The subject's run, its values checked."""
+    return prepare(subject.spec)
+
+
+def training(subject: Subject) -> tuple[Training, PhaseClock[object]]:
+    """A fresh model that has been trained for a few iterations, and its clock."""
+    clock: PhaseClock[object] = phase_clock(_train(subject).device)  # type: ignore[assignment]
+    fresh = Training(prepared(subject), _train(subject), clock)
+    for _ in range(_WARM_UP):
+        fresh.iterate()
+    clock.read()
+    return fresh, clock
+
+
+def plain_gradient_s(subject: Subject) -> list[float]:
+    """Seconds of a few plain-gradient iterations, right now."""
+    plain, clock = _plain_training(replace(subject, optimizer=PLAIN_GRADIENT))
+    for _ in range(1 + _PLAIN_ROUNDS):
+        plain.iterate()
+    plain.losses.clear()
+    plain.accuracies.clear()
+    return [sum(row) for row in clock.read()[1:]]
+
+
+@cache
+def peak_memory_bytes(subject: Subject, folder: Path) -> int | None:
+    """Peak memory of a few iterations; on the CPU measured by a process of its own.
+
+    Args:
+        subject: What is trained.
+        folder: Where that process may leave its record.
+    """
+    device = _train(subject).device
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        training(subject)
+        return torch.cuda.max_memory_allocated(device)
+    if not memory.is_supported():
+        return None
+    try:
+        return memory.measure(memory.memory_spec(subject.spec), folder, "suite").peak_memory_bytes
+    except UsageError:
+        return None  # a plug-in that lives in this process only
+
+
+@cache
+def _train(subject: Subject) -> TensorData:
+    run = prepared(subject)
+    return run.problem.train.to(torch.device(run.spec.device), getattr(torch, run.spec.dtype))
+
+
+@cache
+def _plain_training(subject: Subject) -> tuple[Training, PhaseClock[object]]:
+    return training(subject)
+
+
+def _sizes(problem: str) -> list[int | None]:
+    """The problem's own batch size, and others that its data allows."""
+    built = prepared(Subject(problem, PLAIN_GRADIENT, None, "cpu")).problem
+    others = [size for size in BATCH_SIZES if size != built.batch_size]
+    return [None, *(size for size in others if size < len(built.train))]

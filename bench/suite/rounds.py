@@ -1,0 +1,53 @@
+"""One phase of training timed in rounds, in the state that training leaves it in."""
+
+import time
+from collections.abc import Callable
+
+import torch
+
+from bench.training import Training
+
+
+class PhaseRounds:
+    """Runs a training loop of which each round times one phase.
+
+    ``set_up`` runs whatever comes between the end of the last timed phase and the start of the
+    next: ``backward``, say, is always timed right after the forward pass of a fresh mini-batch,
+    with the parameters of the last step.
+    """
+
+    def __init__(self, training: Training, phase: str) -> None:
+        """Time a phase.
+
+        Args:
+            training: The model in training; its optimizer needs no closure.
+            phase: ``forward``, ``backward`` or ``step``.
+        """
+        self._order: list[Callable[[], None]] = [
+            training.draw,
+            training.forward,
+            training.backward,
+            training.step,
+            training.judge,
+        ]
+        self._timed = ("data", "forward", "backward", "step").index(phase)
+        self._next = 0
+
+    def set_up(self) -> None:
+        """Finish the last iteration, and run the next one up to the timed phase."""
+        while self._next != self._timed:
+            self._advance()
+
+    def run(self) -> None:
+        """Run the timed phase."""
+        self._advance()
+
+    def _advance(self) -> None:
+        self._order[self._next]()
+        self._next = (self._next + 1) % len(self._order)
+
+
+def synchronised_timer() -> float:
+    """Seconds now, after all work on the GPU that was enqueued before is done."""
+    torch.cuda.synchronize()
+    return time.perf_counter()

@@ -1,0 +1,83 @@
+"""Step throughput: forward, backward, step and the whole iteration, of every optimizer.
+
+    pytest bench/ --benchmark-only
+
+A group is one phase on one problem, batch size and device, so that its table compares optimizers.
+The plain gradient (no curvature, no step) is among them: it is the unit of ``relative_cost``.
+"""
+
+import numpy as np
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from bench.suite import cases
+from bench.suite.cases import Subject
+from bench.suite.rounds import PhaseRounds, synchronised_timer
+
+PHASES = ("forward", "backward", "step", "iteration")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test for every subject and phase."""
+    config = metafunc.config
+    subjects = cases.subjects(
+        config.getoption("optbench_optimizer"), full=config.getoption("optbench_full")
+    )
+    metafunc.parametrize(
+        ("subject", "phase"),
+        [
+            pytest.param(
+                subject,
+                phase,
+                id=f"{subject}-{phase}",
+                marks=pytest.mark.benchmark(
+                    group=f"{phase}: {subject.problem}, "
+                    f"batch size {subject.batch_size or 'default'}, {subject.device}",
+                    **({"timer": synchronised_timer} if subject.device == "cuda" else {}),
+                ),
+            )
+            for subject in subjects
+            for phase in PHASES
+            if not (subject.is_plain_gradient and phase == "step")
+        ],
+    )
+
+
+def test_step_throughput(
+    subject: Subject,
+    phase: str,
+    benchmark: BenchmarkFixture,
+    pytestconfig: pytest.Config,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Time one phase, and the plain gradient right before and right after it."""
+    rounds = pytestconfig.getoption("optbench_rounds")
+    peak = cases.peak_memory_bytes(subject, tmp_path_factory.getbasetemp() / "memory")
+    training, _ = cases.training(subject)
+    if training.needs_closure and phase != "iteration":
+        pytest.skip("its step runs forward and backward itself: only the iteration is timed")
+    plain = cases.plain_gradient_s(subject)
+    if phase == "iteration":
+        benchmark.pedantic(training.iterate, rounds=rounds, warmup_rounds=1)
+    else:
+        timed = PhaseRounds(training, phase)
+        benchmark.pedantic(timed.run, setup=timed.set_up, rounds=rounds, warmup_rounds=1)
+    plain += cases.plain_gradient_s(subject)
+    if benchmark.stats is None:  # --benchmark-disable
+        return
+    median, spec = benchmark.stats.stats.median, cases.prepared(subject).spec
+    assert spec.batch_size is not None
+    benchmark.extra_info.update(
+        {
+            "phase": phase,
+            "optimizer": subject.optimizer,
+            "problem": subject.problem,
+            "batch_size": spec.batch_size,
+            "device": spec.device,
+            "data": cases.prepared(subject).problem.source.name,
+            "samples_per_s": float(f"{spec.batch_size / median:.4g}"),
+            "relative_cost": float(f"{median / np.median(plain):.4g}"),
+            "plain_gradient_s": [float(f"{seconds:.6g}") for seconds in plain],
+            "peak_memory_bytes": peak,
+        }
+    )
