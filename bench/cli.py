@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from bench import terminal
-from bench.commands import calibrate, doctor, records, regress, run, shared
+from bench.commands import calibrate, doctor, history, records, regress, run, shared
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,6 +26,7 @@ app.command("list")(records.list_)
 app.command()(records.show)
 app.command()(records.query)
 app.command()(regress.regress)
+app.command()(history.history)
 app.command()(calibrate.calibrate)
 app.command()(doctor.doctor)
 

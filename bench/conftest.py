@@ -33,6 +33,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "may be repeated.",
     )
     group.addoption(
+        "--optbench-no-memory",
+        action="store_true",
+        help="Do not measure peak memory, which takes a process for each optimizer and problem.",
+    )
+    group.addoption(
         "--optbench-full",
         action="store_true",
         help="Time every registered optimizer and problem, at several batch sizes.",

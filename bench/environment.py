@@ -125,6 +125,15 @@ def commit(folder: Path) -> str | None:
     return head + ("-dirty" if changes else "")
 
 
+def log(folder: Path, before: str, after: str, most: int) -> list[str]:
+    """The commits after one and up to another, newest first; empty where git knows them not."""
+    try:
+        lines = _git(folder, "log", "--oneline", f"--max-count={most}", f"{before}..{after}", "--")
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return lines.splitlines()
+
+
 def _git(folder: Path, *arguments: str) -> str:
     command = ["git", "-C", str(folder), *arguments]
     return subprocess.run(

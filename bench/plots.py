@@ -19,8 +19,8 @@ from bench.tables import milliseconds
 
 SMOOTHING = 10
 _GRID_POINTS = 200
-_MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
-_DASHES = ("-", "--", "-.", ":")
+MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
+DASHES = ("-", "--", "-.", ":")
 STYLE = {
     **sns.axes_style("whitegrid"),
     "axes.spines.top": False,
@@ -179,7 +179,7 @@ def _band(
                 [bool(curve["complete"].iloc[0]) for curve in seeds],
             )
             frame = pd.concat([pd.DataFrame({"x": grid, "y": value}) for value in values])
-        marker = {"marker": _MARKERS[index % len(_MARKERS)], "markersize": 6} if markers else {}
+        marker = {"marker": MARKERS[index % len(MARKERS)], "markersize": 6} if markers else {}
         sns.lineplot(
             frame,
             x="x",
@@ -191,7 +191,7 @@ def _band(
             estimator="median",
             errorbar=("pi", 100),
             err_kws={"linewidth": 0, "alpha": 0.2},
-            linestyle=_DASHES[index % len(_DASHES)],
+            linestyle=DASHES[index % len(DASHES)],
             **marker,
         )
     axes.set_ylabel(ylabel)

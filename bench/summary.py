@@ -116,7 +116,7 @@ def require_comparable(records: Sequence[RunRecord]) -> None:
 
 def yardstick_blocks_s(yardsticks: Sequence[RunRecord]) -> list[float]:
     """Seconds per plain gradient of each yardstick run: forward and backward, warmed up."""
-    return [_plain_gradient_s([record]) for record in yardsticks if len(record.seconds)]
+    return [plain_gradient_s([record]) for record in yardsticks if len(record.seconds)]
 
 
 def _adjacent(record: RunRecord, yardsticks: Sequence[RunRecord]) -> list[RunRecord]:
@@ -130,8 +130,11 @@ def _adjacent(record: RunRecord, yardsticks: Sequence[RunRecord]) -> list[RunRec
     ]
 
 
-def _plain_gradient_s(yardsticks: Sequence[RunRecord]) -> float:
-    """Median over iterations: nothing happens only every k-th time, and bursts do not count."""
+def plain_gradient_s(yardsticks: Sequence[RunRecord]) -> float:
+    """Seconds of a plain gradient: forward and backward, warmed up.
+
+    The median over iterations: nothing happens only every k-th time, and bursts do not count.
+    """
     gradients = [r.values["forward_s"] + r.values["backward_s"] for r in yardsticks]
     warm = [run[min(YARDSTICK_WARMUP, len(run) // 2) :] for run in gradients]
     return float(np.median(np.concatenate(warm)))
@@ -150,7 +153,7 @@ def _row(
         for name in records[0].metrics
     }
     costs = [
-        stats.per_iteration([record.seconds]) / _plain_gradient_s(around)
+        stats.per_iteration([record.seconds]) / plain_gradient_s(around)
         for record in timed
         if (around := _adjacent(record, yardsticks))
     ]

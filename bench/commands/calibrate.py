@@ -4,14 +4,16 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bench import terminal
 from bench.commands import shared
-from bench.spec import RunSpec
 from optimizers.errors import UsageError
+
+if TYPE_CHECKING:
+    from bench.regress.calibration import Settings
 
 
 @shared.in_one_line
@@ -39,11 +41,11 @@ def calibrate(
     from bench import environment
     from bench.regress import calibration
     from bench.regress.launch import Side
+    from bench.regress.progress import LaunchProgress
 
     if trials < 1:
         raise UsageError(f"trials={trials} is not valid: it is a whole number >= 1.")
     shared.absolute_data_root(data_root)
-    spec = RunSpec(problem=problem, optimizer=optimizer, eval_every=0, device="cpu")
     fields: dict[str, Any] = {
         "problem": problem,
         "optimizer": optimizer,
@@ -58,10 +60,30 @@ def calibrate(
     benchmark = {"problem": problem, "optimizer": optimizer, "eval_every": 0, "device": "cpu"}
     settings = calibration.open_folder(results, side, fields, benchmark)
     missing = calibration.missing(results, trials)
-    for done, number in enumerate(missing):
-        calibration.measure(settings, number, side, benchmark, results, lambda _: None)
-        terminal.complain(f"trial {number + 1} is stored; {len(missing) - done - 1} to go")
-    print(json.dumps({}) if as_json else spec.label)
+    if missing:
+        with LaunchProgress(terminal.errors(), "Measuring trials", len(missing)) as progress:
+            for number in missing:
+                calibration.measure(settings, number, side, benchmark, results, progress.launched)
+                progress.finished()
+    _conclude(settings, results, as_json=as_json)
+
+
+def _conclude(settings: "Settings", results: Path, *, as_json: bool) -> None:
+    from bench.regress import calibration, calibration_report
+
+    trials = list(calibration.load(results))
+    judgements = [j for trial in trials for j in calibration_report.judge(trial, settings.budget_s)]
+    summary = calibration_report.rows(judgements)
+    title = (
+        f"{settings.optimizer} on {settings.problem}, {len(trials)} trials, "
+        f"{settings.budget_s:g} s per comparison"
+    )
+    calibration_report.write(results, trials, judgements, title)
+    if as_json:
+        print(json.dumps({"rows": summary, "results": str(results)}, indent=2))
+        return
+    terminal.print_table(title, calibration_report.table(summary))
+    terminal.say(f"Trials, judgements and figure: {results}")
 
 
 def _shares(text: str) -> tuple[float, ...]:

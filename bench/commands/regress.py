@@ -72,6 +72,17 @@ def regress(
             "torch. Without BASE, both run the same code.",
         ),
     ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Judge this code against a stored pytest-benchmark file of the suite instead.",
+        ),
+    ] = None,
+    any_machine: Annotated[
+        bool,
+        typer.Option("--any-machine", help="With --baseline: whatever machine and libraries."),
+    ] = False,
     as_json: shared.AsJson = False,
     as_markdown: Annotated[
         bool, typer.Option("--markdown", help="Print Markdown, for a pull request.")
@@ -83,16 +94,28 @@ def regress(
     until every phase of every optimizer has a verdict or the time budget is spent.
     """
     from bench.regress import comparison, configuration, sides
+    from bench.regress.progress import LaunchProgress
 
+    if as_json and as_markdown:
+        raise UsageError("--json and --markdown exclude each other: choose one.")
+    shared.absolute_data_root(data_root)
+    settings = _configuration(configuration.read(Path.cwd()), budget, threshold)
+    if baseline is not None:
+        if base is not None or python is not None or optimizer or setting:
+            raise UsageError(
+                "--baseline goes with neither revisions, --python, -o nor --set: it judges the "
+                "present code by the benchmarks of the file."
+            )
+        with _ended_by_signals():
+            _judge_baseline(
+                baseline, settings, any_machine, as_json=as_json, as_markdown=as_markdown
+            )
+        return
     if base is None and python is None:
         raise UsageError(
             "There is nothing to compare with: name a git revision (optbench regress main), "
             "another interpreter (--python) or a stored file (--baseline)."
         )
-    if as_json and as_markdown:
-        raise UsageError("--json and --markdown exclude each other: choose one.")
-    shared.absolute_data_root(data_root)
-    settings = _configuration(configuration.read(Path.cwd()), budget, threshold)
     here, this = Path.cwd(), sys.executable
     other = this if python is None else sides.check_python(python)
     repository = None if base is None and head is None else sides.Repository.around(here)
@@ -104,16 +127,18 @@ def regress(
         specs = _specs(base_side, head_side, problem, optimizer or [], setting or [])
         specs = [replace(spec, batch_size=batch_size, device=device) for spec in specs]
         comparison.survey(head_side, specs)
-        outcome = comparison.compare(
-            base_side,
-            head_side,
-            specs,
-            threshold=settings.of,
-            budget_s=settings.budget_s,
-            tuned=os.environ.get("OPTBENCH_MALLOC") != "0",
-            own=python is None,
-            on_launch=_tell,
-        )
+        what = f"Measuring {len(specs)} benchmarks of {head_side.name} against {base_side.name}"
+        with LaunchProgress(terminal.errors(), what) as progress:
+            outcome = comparison.compare(
+                base_side,
+                head_side,
+                specs,
+                threshold=settings.of,
+                budget_s=settings.budget_s,
+                tuned=os.environ.get("OPTBENCH_MALLOC") != "0",
+                own=python is None,
+                on_launch=progress.launched,
+            )
     given = {
         "--batch-size": batch_size,
         "--device": None if device == "auto" else device,
@@ -127,6 +152,44 @@ def regress(
         common += [] if value is None else [option, str(value)]
     commands = {name: _command(spec, common) for name, spec in outcome.benchmarks.items()}
     _print(outcome, commands, as_json=as_json, as_markdown=as_markdown)
+    if outcome.slower:
+        raise typer.Exit(shared.REGRESSION)
+
+
+def _judge_baseline(
+    path: Path,
+    settings: "Configuration",
+    any_machine: bool,
+    *,
+    as_json: bool,
+    as_markdown: bool,
+) -> None:
+    from bench.regress import baseline, presentation
+    from bench.regress.progress import LaunchProgress
+
+    stored = baseline.read(path)
+    command = shlex.join(["optbench", *sys.argv[1:]])
+    with LaunchProgress(terminal.errors(), f"Running the suite against {path}") as progress:
+        outcome = baseline.compare(
+            stored,
+            threshold=settings.of,
+            budget_s=settings.budget_s,
+            any_machine=any_machine,
+            on_launch=progress.launched,
+        )
+    if as_json:
+        document = presentation.baseline_document(outcome, command)
+        print(json.dumps(shared.finite(document), allow_nan=False))
+    elif as_markdown:
+        print(presentation.baseline_markdown(outcome, command), end="")
+    else:
+        table = (presentation.BASELINE_HEADER, presentation.baseline_rows(outcome))
+        terminal.print_table(f"This code against {path}", table)
+        terminal.out().print(presentation.BASELINE_NOTE, style="dim", highlight=False, markup=False)
+        for text in (presentation.baseline_sentence(outcome), *presentation.one_sided(outcome)):
+            terminal.say(text)
+        for text in outcome.differing:
+            terminal.say(f"Machine or libraries differ: {text}.")
     if outcome.slower:
         raise typer.Exit(shared.REGRESSION)
 
@@ -191,10 +254,6 @@ def _ended_by_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _tell(launches: int, gone: float) -> None:
-    terminal.complain(f"{launches} launches of each side, {min(gone, 1):.0%} of the time budget")
 
 
 def _command(spec: RunSpec, common: Sequence[str]) -> str:

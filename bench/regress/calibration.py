@@ -142,7 +142,7 @@ def measure(
     side: Side,
     benchmark: Mapping[str, Any],
     folder: Path,
-    on_launch: Callable[[float], None],
+    on_launch: Callable[[int, float], None],
 ) -> Trial:
     """Measure one trial and store it; an interrupted trial leaves nothing.
 
@@ -152,7 +152,7 @@ def measure(
         side: What runs the code.
         benchmark: Fields of the ``RunSpec``, without the seed.
         folder: Where it is kept.
-        on_launch: Told the share of the budget that is gone.
+        on_launch: Told how many launches there were, and the share of the budget that is gone.
     """
     delays, phase = settings.arms(number), settings.phase(number)
     planned = plan(settings.iteration_s)
@@ -174,7 +174,7 @@ def measure(
         elapsed += started - began + measured
         launches.append(blocks)
         ends.append(elapsed)
-        on_launch(elapsed / settings.budget_s)
+        on_launch(len(launches), elapsed / settings.budget_s)
     trial = Trial(
         number=number,
         phase=phase,

@@ -1,10 +1,13 @@
 """A comparison as a table, as Markdown for a pull request, and as JSON."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from bench.regress.baseline import BaselineLine, BaselineOutcome
 from bench.regress.comparison import Comparison, Line
+from bench.regress.procedure import blamed
 from bench.tables import milliseconds
 
 HEADER = ["benchmark", "phase", "base ms", "head ms", "head / base", "verdict"]
@@ -33,7 +36,7 @@ def rows(outcome: Comparison) -> list[list[str]]:
     return body
 
 
-def ratio(line: Line) -> str:
+def ratio(line: Line | BaselineLine) -> str:
     """Ratio and interval."""
     estimate = line.estimate
     return f"{estimate.ratio:.3f} ({estimate.low:.3f}–{estimate.high:.3f})"
@@ -41,11 +44,8 @@ def ratio(line: Line) -> str:
 
 def sentence(outcome: Comparison) -> str:
     """The answer in words."""
-    counted = {
-        verdict: [line for line in outcome.lines if line.verdict == verdict]
-        for verdict in ("slower", "faster", "unchanged", "undecided")
-    }
-    parts = [f"{len(lines)} {verdict}" for verdict, lines in counted.items() if lines]
+    counted = Counter(line.verdict for line in outcome.lines)
+    parts = [f"{count} {verdict}" for verdict, count in counted.items()]
     parts += [f"{len(outcome.appeared)} appeared"] if outcome.appeared else []
     parts += [f"{len(outcome.vanished)} vanished"] if outcome.vanished else []
     how = "every line was decided" if outcome.decided else "the time budget was spent"
@@ -59,23 +59,21 @@ def worst(outcome: Comparison) -> list[str]:
     """One sentence per benchmark that got slower, naming the phase that costs most time."""
     found = []
     for name in dict.fromkeys(line.benchmark for line in outcome.slower):
-        lines = {line.quantity: line for line in outcome.slower if line.benchmark == name}
-        phases = [line for quantity, line in lines.items() if quantity != "total"]
-        total = lines.get("total")
-        if phases:
-            phase = max(phases, key=added_s)
-            found.append(
-                f"{name} is slower in {phase.quantity}: {ratio(phase)}, "
-                f"{milliseconds(added_s(phase))} ms more per iteration."
-            )
-        elif total is not None:
-            found.append(f"{name} is slower as a whole, {ratio(total)}; no phase stands out.")
+        lines = {line.quantity: line for line in outcome.lines if line.benchmark == name}
+        phase = blamed(
+            [line.base_s for line in lines.values()],
+            [line.estimate.ratio for line in lines.values()],
+            [line.verdict for line in lines.values()],
+        )
+        if phase is None:
+            found.append(f"{name} is slower: {ratio(lines['total'])}; no phase stands out.")
+            continue
+        added_s = lines[phase].base_s * (lines[phase].estimate.ratio - 1)
+        found.append(
+            f"{name} is slower in {phase}: {ratio(lines[phase])}, "
+            f"{milliseconds(added_s)} ms more per iteration."
+        )
     return found
-
-
-def added_s(line: Line) -> float:
-    """Seconds that a phase takes more than before."""
-    return line.base_s * (line.estimate.ratio - 1)
 
 
 def markdown(outcome: Comparison, commands: Mapping[str, str]) -> str:
@@ -85,25 +83,15 @@ def markdown(outcome: Comparison, commands: Mapping[str, str]) -> str:
         outcome: What was found.
         commands: By benchmark, what measures it again.
     """
-    marks = {"slower": "🔴 slower", "faster": "🟢 faster"}
-    body = [[*row[:-1], marks.get(row[-1], row[-1])] for row in rows(outcome)]
-    table = [HEADER, ["---", "---", "---:", "---:", "---:", "---"], *body]
-    lines = [
-        f"### optbench: {'slower' if outcome.slower else 'no regression found'}",
-        "",
-        sentence(outcome),
-        *(f"**{text}**" for text in worst(outcome)),
-        "",
-        *("| " + " | ".join(_cell(cell) for cell in row) + " |" for row in table),
-        "",
-        NOTE,
-        "",
-    ]
-    if outcome.complaints:
-        lines += ["Timings may be spoilt:", "", *(f"- {text}" for text in outcome.complaints), ""]
-    lines += ["To reproduce:", ""]
-    lines += [f"- {_cell(name)}: `{command}`" for name, command in commands.items()]
-    return "\n".join(lines) + "\n"
+    return _comment(
+        slower=bool(outcome.slower),
+        sentences=[sentence(outcome), *(f"**{text}**" for text in worst(outcome))],
+        header=HEADER,
+        body=rows(outcome),
+        note=NOTE,
+        complaints=outcome.complaints,
+        commands=[f"{name}: `{command}`" for name, command in commands.items()],
+    )
 
 
 def document(outcome: Comparison, commands: Mapping[str, str]) -> dict[str, Any]:
@@ -127,6 +115,105 @@ def document(outcome: Comparison, commands: Mapping[str, str]) -> dict[str, Any]
             for name, launches in outcome.blocks.items()
         },
     }
+
+
+_SHOWN = 6
+BASELINE_HEADER = [
+    "benchmark", "base cost", "head cost", "head / base", "verdict", "base ms", "head ms",
+]  # fmt: skip
+BASELINE_NOTE = (
+    "Cost: multiples of a plain gradient measured in the same session; the verdict is on it. "
+    "Milliseconds are of different days: advice only. Intervals: 99 %, for all lines together; the "
+    "file is one launch, which alone shifts it by as much as launches differ here."
+)
+
+
+def baseline_rows(outcome: BaselineOutcome) -> list[list[str]]:
+    """The lines of a comparison with a stored file, after ``BASELINE_HEADER``."""
+    body = [
+        [
+            _bracketed(line.benchmark),
+            f"{line.base_cost:.3f}×",
+            f"{line.head_cost:.3f}×",
+            ratio(line),
+            line.verdict,
+            milliseconds(line.base_s),
+            milliseconds(line.head_s),
+        ]
+        for line in outcome.lines
+    ]
+    return body
+
+
+def one_sided(outcome: BaselineOutcome) -> list[str]:
+    """What exists on one side only, in sentences."""
+    found = []
+    for what, names in (("appeared (not in the file)", outcome.appeared),
+                        ("vanished (only in the file)", outcome.vanished)):  # fmt: skip
+        if names:
+            shown = ", ".join(_bracketed(name) for name in names[:_SHOWN])
+            rest = f" and {len(names) - _SHOWN} more (--json lists them)" if names[_SHOWN:] else ""
+            found.append(f"{len(names)} {what}: {shown}{rest}.")
+    return found
+
+
+def baseline_sentence(outcome: BaselineOutcome) -> str:
+    """The answer in words."""
+    counted = Counter(line.verdict for line in outcome.lines)
+    parts = [f"{count} {verdict}" for verdict, count in counted.items()]
+    return (
+        f"This code against {outcome.base}: {', '.join(parts)}; the suite ran {outcome.launches} "
+        f"times in {outcome.elapsed_s:.0f} s."
+    )
+
+
+def baseline_markdown(outcome: BaselineOutcome, command: str) -> str:
+    """A comment for a pull request."""
+    return _comment(
+        slower=bool(outcome.slower),
+        sentences=[baseline_sentence(outcome), *one_sided(outcome)],
+        header=BASELINE_HEADER,
+        body=baseline_rows(outcome),
+        note=BASELINE_NOTE,
+        complaints=[f"it differs in {text}" for text in outcome.differing],
+        commands=[f"`{command}`"],
+    )
+
+
+def baseline_document(outcome: BaselineOutcome, command: str) -> dict[str, Any]:
+    """Everything, as JSON takes it."""
+    return asdict(outcome) | {
+        "slower": sorted(line.benchmark for line in outcome.slower),
+        "command": command,
+    }
+
+
+def _comment(
+    *,
+    slower: bool,
+    sentences: Sequence[str],
+    header: Sequence[str],
+    body: Sequence[Sequence[str]],
+    note: str,
+    complaints: Sequence[str],
+    commands: Sequence[str],
+) -> str:
+    marks = {"slower": "🔴 slower", "faster": "🟢 faster"}
+    lines = [f"### optbench: {'slower' if slower else 'no regression found'}", ""]
+    for sentence_ in sentences:
+        lines += [sentence_, ""]
+    for row in (header, ["---"] * len(header), *body):
+        lines.append("| " + " | ".join(_cell(marks.get(cell, cell)) for cell in row) + " |")
+    lines += ["", note, ""]
+    if complaints:
+        lines += ["Timings may be spoilt:", "", *(f"- {text}" for text in complaints), ""]
+    lines += ["To reproduce:", "", *(f"- {command}" for command in commands)]
+    return "\n".join(lines) + "\n"
+
+
+def _bracketed(name: str) -> str:
+    """The parameters in the name of a test."""
+    return name.partition("[")[2].rstrip("]") or name
 
 
 def _cell(text: str) -> str:

@@ -108,17 +108,22 @@ def spent(fraction: float) -> float:
     return float(min(max(fraction, 0.0), 1.0) ** _SPENDING_POWER)
 
 
-def estimates(effects: Array, error: float, confidence: float = CONFIDENCE) -> list[Estimate]:
+def estimates(
+    effects: Array, error: float, confidence: float = CONFIDENCE, *, against_one: bool = False
+) -> list[Estimate]:
     r"""Student's t intervals over launches, :math:`\bar e \pm t_{1-\alpha/2m,\,n-1}\, s/\sqrt n`.
 
     Args:
         effects: Log ratios, ``[launches, quantities]`` for the whole family of m quantities.
         error: The probability :math:`\alpha` that any interval of this look may miss.
         confidence: Of the interval of a quantity alone.
+        against_one: The base is one launch, the same in all ratios: one more draw of a population
+            as wide as the head's, so that :math:`s\sqrt{1 + 1/n}` takes the place of
+            :math:`s/\sqrt n`.
     """
     launches, family = effects.shape
     centre = effects.mean(axis=0)
-    scale = effects.std(axis=0, ddof=1) / np.sqrt(launches)
+    scale = effects.std(axis=0, ddof=1) * np.sqrt(1 / launches + (1 if against_one else 0))
     together = stats.t.isf(error / (2 * family), launches - 1) * scale
     alone = stats.t.isf((1 - confidence) / 2, launches - 1) * scale
     return [
@@ -131,6 +136,24 @@ def estimates(effects: Array, error: float, confidence: float = CONFIDENCE) -> l
         )
         for middle, wide, narrow in zip(centre, together, alone, strict=True)
     ]
+
+
+def blamed(
+    base_s: Sequence[float], ratios: Sequence[float], verdicts: Sequence[Verdict]
+) -> str | None:
+    """The phase that is slower and adds most time; ``None`` if none is slower.
+
+    Args:
+        base_s: Seconds of the base, in the order of ``QUANTITIES``.
+        ratios: Head / base.
+        verdicts: What follows.
+    """
+    added = {
+        phase: seconds * (ratio - 1)
+        for phase, seconds, ratio, verdict in zip(QUANTITIES, base_s, ratios, verdicts, strict=True)
+        if phase != "total" and verdict == "slower"
+    }
+    return max(added, key=added.__getitem__) if added else None
 
 
 class Monitor:
@@ -146,6 +169,7 @@ class Monitor:
         *,
         confidence: float = CONFIDENCE,
         min_launches: int = MIN_LAUNCHES,
+        against_one: bool = False,
     ) -> None:
         """Monitor one comparison.
 
@@ -153,10 +177,11 @@ class Monitor:
             thresholds: Smallest change that counts, one for each quantity of the family.
             confidence: With which all intervals hold together.
             min_launches: Launches before the first look.
+            against_one: The base is a single launch; see :func:`estimates`.
         """
         self._thresholds, self._confidence = list(thresholds), confidence
         self._min_launches = self._next = min_launches
-        self._spent = 0.0
+        self._spent, self._against_one = 0.0, against_one
         self.estimates: list[Estimate] | None = None
 
     def stops(self, effects: Array, fraction: float, *, last: bool) -> bool:
@@ -177,7 +202,7 @@ class Monitor:
         if error <= 0:
             return False
         self._spent = now
-        self.estimates = estimates(effects, error, self._confidence)
+        self.estimates = estimates(effects, error, self._confidence, against_one=self._against_one)
         return last or "undecided" not in self.verdicts()
 
     def verdicts(self) -> list[Verdict]:

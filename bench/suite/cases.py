@@ -4,13 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from time import perf_counter
 
 import torch
 
 from bench import memory
 from bench.comparison import PLAIN_GRADIENT
 from bench.data import TensorData
-from bench.phases import PhaseClock, phase_clock
+from bench.phases import BACKWARD, FORWARD, PhaseClock, phase_clock
 from bench.prepare import Prepared, prepare
 from bench.problems import REGISTRY as PROBLEM_REGISTRY
 from bench.spec import RunSpec
@@ -20,8 +21,7 @@ from optimizers.errors import UsageError
 
 PROBLEMS = ("mnist_cnn", "mnist_logreg")
 BATCH_SIZES = (32, 128, 512)  # with --optbench-full, beside the problem's own
-_WARM_UP = 3
-_PLAIN_ROUNDS = 5
+_AT_LEAST, _AT_LEAST_S = 5, 0.1  # iterations that warm up, or that measure a plain gradient
 
 
 @dataclass(frozen=True)
@@ -82,23 +82,19 @@ def prepared(subject: Subject) -> Prepared:
 
 
 def training(subject: Subject) -> tuple[Training, PhaseClock[object]]:
-    """A fresh model that has been trained for a few iterations, and its clock."""
+    """A fresh model, its caches warm and its threads awake, and its clock."""
     clock: PhaseClock[object] = phase_clock(_train(subject).device)  # type: ignore[assignment]
     fresh = Training(prepared(subject), _train(subject), clock)
-    for _ in range(_WARM_UP):
-        fresh.iterate()
+    _iterate(fresh)
     clock.read()
     return fresh, clock
 
 
 def plain_gradient_s(subject: Subject) -> list[float]:
-    """Seconds of a few plain-gradient iterations, right now."""
+    """Seconds of a few plain gradients, forward and backward, right now."""
     plain, clock = _plain_training(replace(subject, optimizer=PLAIN_GRADIENT))
-    for _ in range(1 + _PLAIN_ROUNDS):
-        plain.iterate()
-    plain.losses.clear()
-    plain.accuracies.clear()
-    return [sum(row) for row in clock.read()[1:]]
+    _iterate(plain)
+    return [row[FORWARD] + row[BACKWARD] for row in clock.read()[1:]]
 
 
 @cache
@@ -120,6 +116,16 @@ def peak_memory_bytes(subject: Subject, folder: Path) -> int | None:
         return memory.measure(memory.memory_spec(subject.spec), folder, "suite").peak_memory_bytes
     except UsageError:
         return None  # a plug-in that lives in this process only
+
+
+def _iterate(training: Training) -> None:
+    """Train for a moment."""
+    done, end = 0, perf_counter() + _AT_LEAST_S
+    while done < _AT_LEAST or perf_counter() < end:
+        training.iterate()
+        done += 1
+    training.losses.clear()
+    training.accuracies.clear()
 
 
 @cache

@@ -1,0 +1,128 @@
+"""``optbench history``: throughput over stored runs, and where it changed."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bench import terminal
+from bench.commands import shared
+from optimizers.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    from bench.history import Change, Series
+
+_PHASES = ("forward", "backward", "step", "total")
+_DRAWN = 12
+
+
+@shared.in_one_line
+def history(
+    problem: Annotated[str | None, typer.Option("-p", "--problem", help="Only this one.")] = None,
+    optimizer: Annotated[
+        str | None, typer.Option("-o", "--optimizer", help="Only this label.")
+    ] = None,
+    phase: Annotated[str, typer.Option(help="forward, backward, step or total.")] = "total",
+    results: shared.Results = Path("results"),
+    as_json: shared.AsJson = False,
+) -> None:
+    """Show throughput over stored runs and benchmark files: change points, commits, a plot.
+
+    A change point is where the cost in plain gradients (or, without one, the time) moved for good,
+    by more than 2.5 %. One spike is not a change point.
+    """
+    from bench import history, history_plot, plots
+
+    if phase not in _PHASES:
+        raise unknown("phase", phase, _PHASES)
+    series = [
+        item
+        for item in history.load(results, phase)
+        if problem in (None, item.points["problem"][0])
+        and optimizer in (None, item.points["label"][0])
+    ]
+    if not series:
+        raise UsageError(f"'{results}' has no series of problem {problem}, optimizer {optimizer}.")
+    if as_json:
+        print(json.dumps(shared.finite([_document(item) for item in series]), allow_nan=False))
+        return
+    terminal.print_table(f"Milliseconds per iteration ({phase}) over time", _table(series))
+    for item in series:
+        for change in item.changes:
+            _tell(item, change)
+    if not any(item.changes for item in series):
+        terminal.say(f"No change point (at least {history.MIN_SEGMENT} sessions on either side).")
+    drawn = sorted(series, key=lambda item: (-len(item.changes), -len(item.points)))[:_DRAWN]
+    png, _ = plots.save(history_plot.history(drawn), results / "report" / f"history-{phase}")
+    some = f" ({len(drawn)} of {len(series)} series)" if len(drawn) < len(series) else ""
+    terminal.say(f"Figure: {png}{some}")
+
+
+def _table(series: Sequence["Series"]) -> tuple[list[str], list[list[str]]]:
+    from bench import tables
+
+    header = ["series", "sessions", "first", "last", "ms, last", "cost, last", "changes"]
+    return header, [
+        [
+            item.name,
+            str(len(item.points)),
+            f"{item.points['when'].iloc[0]:%Y-%m-%d}",
+            f"{item.points['when'].iloc[-1]:%Y-%m-%d}",
+            tables.milliseconds(item.points["seconds"].iloc[-1]),
+            _cost(item.points["relative"].iloc[-1]),
+            str(len(item.changes)),
+        ]
+        for item in series
+    ]
+
+
+def _cost(relative: float) -> str:
+    return "–" if relative != relative else f"{relative:.2f}×"
+
+
+def _tell(series: "Series", change: "Change") -> None:
+    from bench import history, tables
+
+    judged = series.judged
+    levels = [
+        tables.milliseconds(level) + " ms" if judged == "seconds" else _cost(level)
+        for level in (change.before, change.after)
+    ]
+    before, after = (commit[:12] if commit else "unknown" for commit in change.commits)
+    terminal.say(
+        f"{series.name}: {levels[0]} to {levels[1]} ({100 * (change.ratio - 1):+.1f} %) at "
+        f"{change.when:%Y-%m-%d %H:%M} UTC, between commits {before} and {after}"
+    )
+    for line in history.commits_between(Path.cwd(), change):
+        terminal.say(f"    {line}")
+    versions = series.points["versions"]
+    old, new = versions[change.first - 1], versions[change.first]
+    for name in dict.fromkeys((*old, *new)):
+        if old.get(name) != new.get(name):
+            terminal.say(f"    {name} {old.get(name)} became {new.get(name)}")
+
+
+def _document(series: "Series") -> dict[str, Any]:
+    from bench import history
+
+    points = series.points.assign(when=series.points["when"].map(lambda when: when.isoformat()))
+    return {
+        "series": series.name,
+        "machine": series.machine,
+        "judged": series.judged,
+        "points": points[["when", "seconds", "relative", "commit", "versions"]].to_dict("records"),
+        "changes": [
+            {
+                "first": change.first,
+                "when": change.when.isoformat(),
+                "before": change.before,
+                "after": change.after,
+                "ratio": change.ratio,
+                "commits": list(change.commits),
+                "log": history.commits_between(Path.cwd(), change),
+            }
+            for change in series.changes
+        ],
+    }

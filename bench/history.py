@@ -1,0 +1,238 @@
+"""Throughput over stored runs: what an iteration took, and where that changed.
+
+Each session of ``optbench run`` and each file of the benchmark suite is one point of a series.
+A series holds what may be compared over time: the same source, benchmark, phase, device, batch
+size and machine. Versions of libraries may change within it: that is what one wants to see.
+"""
+
+import json
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench import environment, store
+from bench.record import DONE, PHASE_COLUMNS, PHASES, RunRecord
+from bench.regress import baseline
+from bench.regress.procedure import THRESHOLD
+from bench.stats import per_iteration
+from bench.summary import plain_gradient_s
+from optimizers.errors import UsageError
+
+TOTAL = "total"
+MIN_SEGMENT = 3  # points on either side of a change: one spike, or two, are not one
+_PENALTY = 4.0
+_SERIES = ("source", "problem", "label", "phase", "device", "batch_size", "machine")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """Where a series changed for good.
+
+    Attributes:
+        first: Index of the first point after the change.
+        before: Median before it, back to the change before that.
+        after: Median after it.
+        commits: The last commit before and the first one after it.
+        when: When the first point after it was measured.
+    """
+
+    first: int
+    before: float
+    after: float
+    commits: tuple[str | None, str | None]
+    when: pd.Timestamp
+
+    @property
+    def ratio(self) -> float:
+        """After over before."""
+        return self.after / self.before
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """One thing measured again and again.
+
+    Attributes:
+        name: What it is.
+        machine: Where it was measured.
+        points: By time: ``when``, ``seconds``, ``relative`` (multiples of the plain gradient of
+            the same session; NaN where there was none), ``commit``, ``versions``.
+        changes: Of ``relative`` where it is known, else of ``seconds``.
+    """
+
+    name: str
+    machine: str
+    points: pd.DataFrame
+    changes: list[Change]
+
+    @property
+    def judged(self) -> str:
+        """The column that changes are looked for in."""
+        return "relative" if self.points["relative"].notna().all() else "seconds"
+
+
+def load(results: Path, phase: str = TOTAL) -> list[Series]:
+    """The series of a results folder.
+
+    Args:
+        results: With ``runs/`` and, of the suite, ``baselines/``.
+        phase: ``forward``, ``backward``, ``step`` or ``total``.
+
+    Raises:
+        UsageError: There is nothing to show.
+    """
+    if not results.is_dir():
+        raise UsageError(f"Results folder '{results}' does not exist.")
+    rows = [*_from_runs(results), *_from_baselines(results)]
+    if not rows:
+        raise UsageError(
+            f"'{results}' holds no timings: run 'optbench run', or pytest bench/ --benchmark-only "
+            "--benchmark-autosave."
+        )
+    table = pd.DataFrame(rows)
+    found = []
+    for _, group in table[table["phase"] == phase].groupby(list(_SERIES), sort=False):
+        points = group.sort_values("when").reset_index(drop=True)
+        first = points.iloc[0]
+        name = (
+            f"{first['problem']}/{first['label']}, batch size {first['batch_size']}, "
+            f"{first['device']} ({first['source']})"
+        )
+        column = "relative" if points["relative"].notna().all() else "seconds"
+        found.append(
+            Series(
+                name=name, machine=first["machine"], points=points, changes=_changes(points, column)
+            )
+        )
+    return found
+
+
+def change_points(values: Sequence[float], threshold: float = THRESHOLD) -> list[int]:
+    r"""Where the level of a series of positive numbers changes.
+
+    PELT (Killick, Fearnhead and Eckley, JASA 107, 2012) on their logarithms, with absolute
+    deviations from the median as cost: a spike costs the same in whatever segment it lies, so that
+    it makes no change point. The penalty of a change is :math:`4 \sigma \log n`, with
+    :math:`\sigma` from the median absolute difference of neighbours. A change below the threshold
+    is none.
+
+    Args:
+        values: By time.
+        threshold: The smallest change of the median that counts, as a share.
+
+    Returns:
+        Index of the first point after each change.
+    """
+    import ruptures
+
+    logs = np.log(np.asarray(values, dtype=float))
+    if len(logs) < 2 * MIN_SEGMENT:
+        return []
+    sigma = 1.4826 * np.median(np.abs(np.diff(logs))) / np.sqrt(2)
+    penalty = _PENALTY * max(float(sigma), 1e-9) * np.log(len(logs))
+    search = ruptures.Pelt(model="l1", min_size=MIN_SEGMENT, jump=1).fit(logs)
+    ends = list(search.predict(pen=penalty))
+    while len(ends) > 1:  # join the two neighbours that differ least, until all differ enough
+        starts = [0, *ends[:-1]]
+        medians = [np.median(logs[a:b]) for a, b in zip(starts, ends, strict=True)]
+        steps = np.abs(np.diff(medians))
+        if steps.min() > np.log1p(threshold):
+            break
+        del ends[int(steps.argmin())]
+    return [int(end) for end in ends[:-1]]
+
+
+def commits_between(folder: Path, change: Change, most: int = 10) -> list[str]:
+    """The commits that may have made a change, one line each; empty outside their repository."""
+    before, after = (commit and commit.removesuffix("-dirty") for commit in change.commits)
+    if not before or not after:
+        return []
+    return environment.log(folder, before, after, most)
+
+
+def _changes(points: pd.DataFrame, column: str) -> list[Change]:
+    values = points[column].tolist()
+    edges = [0, *change_points(values), len(values)]
+    return [
+        Change(
+            first=middle,
+            before=float(np.median(values[start:middle])),
+            after=float(np.median(values[middle:end])),
+            commits=(points["commit"][middle - 1], points["commit"][middle]),
+            when=points["when"][middle],
+        )
+        for start, middle, end in zip(edges, edges[1:], edges[2:], strict=False)
+    ]
+
+
+def _from_runs(results: Path) -> Iterator[dict[str, Any]]:
+    """One point per session, label and phase."""
+    records = [record for _, record in store.scan(results)]
+    sessions: dict[tuple[Any, ...], list[RunRecord]] = {}
+    for record in records:
+        if record.role == "training" and record.status in DONE and len(record.seconds):
+            config = record.config
+            key = (
+                record.session or record.key, config["problem"], record.label, config["device"],
+                config["batch_size"], json.dumps(config["settings"]),
+            )  # fmt: skip
+            sessions.setdefault(key, []).append(record)
+    for group in sessions.values():
+        first = group[0]
+        yardsticks = [
+            other
+            for other in records
+            if other.role == "plain_gradient"
+            and other.session == first.session
+            and other.config["problem"] == first.config["problem"]
+        ]
+        yardsticks = [other for other in yardsticks if len(other.seconds)]
+        plain = plain_gradient_s(yardsticks) if yardsticks else np.nan
+        facts = {
+            "source": "optbench run",
+            "problem": first.config["problem"],
+            "label": first.label,
+            "device": first.config["device"],
+            "batch_size": first.config["batch_size"],
+            "machine": f"{first.environment['cpu']} {first.environment['fingerprint']}",
+            "when": pd.Timestamp(first.started_at),
+            "commit": first.environment["commit"],
+            "versions": first.environment["versions"],
+        }
+        times = {
+            phase: per_iteration([record.values[column] for record in group])
+            for phase, column in zip(PHASES, PHASE_COLUMNS, strict=True)
+        }
+        times[TOTAL] = per_iteration([record.seconds for record in group])
+        for phase, seconds in times.items():
+            yield facts | {"phase": phase, "seconds": seconds, "relative": seconds / plain}
+
+
+def _from_baselines(results: Path) -> Iterator[dict[str, Any]]:
+    """One point per benchmark of each file of the suite."""
+    for path in sorted((results / "baselines").rglob("*.json")):
+        try:
+            stored = baseline.read(path)
+        except UsageError as error:
+            warnings.warn(f"Skipped: {error}", store.DamagedRecordWarning, stacklevel=2)
+            continue
+        for name, extra in stored.info.items():
+            yield {
+                "source": "suite",
+                "problem": extra["problem"],
+                "label": extra["optimizer"].rpartition(":")[2],
+                "phase": TOTAL if extra["phase"] == "iteration" else extra["phase"],
+                "device": extra["device"],
+                "batch_size": extra["batch_size"],
+                "machine": f"{stored.machine['cpu']} {stored.machine['fingerprint']}",
+                "when": stored.when,
+                "commit": stored.commit,
+                "versions": stored.machine["versions"],
+                "seconds": stored.seconds[name],
+                "relative": stored.costs[name],
+            }
