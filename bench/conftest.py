@@ -46,10 +46,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-benchmark reads its options
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep raw values by default, under ``results/baselines``; tune the allocator."""
+    """Keep raw values by default, in ``results/baselines`` of the user's folder; tune malloc."""
     config.option.benchmark_save_data = True
     if config.option.benchmark_storage == "file://./.benchmarks":
-        config.option.benchmark_storage = f"file://{config.rootpath / STORAGE}"
+        config.option.benchmark_storage = f"file://{config.invocation_params.dir / STORAGE}"
     sys.path.append(os.getcwd())  # so that mymodule:MyOptimizer is found
     allocator.tune()
 
@@ -70,12 +70,7 @@ def pytest_benchmark_update_machine_info(
     config: pytest.Config, machine_info: dict[str, Any]
 ) -> None:
     """Add what decides whether two files may be compared."""
-    import torch
-
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    described = environment.describe(device)
-    wanted = ("cpu", "logical_cores", "memory_gib", "gpu", "versions", "threads", "allocator")
-    machine_info["optbench"] = {name: described[name] for name in (*wanted, "fingerprint", "load")}
+    machine_info["optbench"] = environment.comparable()
 
 
 def _rounds(text: str) -> int:

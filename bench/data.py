@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.cache import folder as cache_folder
 from optimizers.errors import UsageError
 
 MNIST_MEAN, MNIST_STD = 0.1307, 0.3081
@@ -188,9 +189,7 @@ def _load_mnist_arrays(named_root: str | None) -> _Arrays:
                 f"layout, MNIST/raw/ with {', '.join(MNIST_MD5)} (unpacked)."
             )
         return _read_mnist(root, origin=named_root)
-    import platformdirs
-
-    cache = Path(platformdirs.user_cache_dir("optbench"))
+    cache = cache_folder()
     if all((_raw(cache) / name).is_file() for name in MNIST_MD5):
         return _read_mnist(cache, origin="user cache folder")
     if os.environ.get("OPTBENCH_OFFLINE") != "1" and _download_mnist(cache):

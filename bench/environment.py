@@ -76,6 +76,16 @@ def describe(device: "torch.device") -> dict[str, Any]:
     }
 
 
+def comparable() -> dict[str, Any]:
+    """What has to be equal for times to be compared, and the fingerprint; see ``describe``."""
+    import torch
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    described = describe(device)
+    wanted = ("cpu", "logical_cores", "memory_gib", "gpu", "threads", "allocator", "versions")
+    return {name: described[name] for name in (*wanted, "fingerprint")}
+
+
 def gpu(device: "torch.device") -> dict[str, Any] | None:
     """The GPU behind a device and its libraries; ``None`` for the CPU."""
     import torch

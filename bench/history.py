@@ -1,19 +1,21 @@
 """Throughput over stored runs: what an iteration took, and where that changed.
 
 Each session of ``optbench run`` and each file of the benchmark suite is one point of a series.
-A series holds what may be compared over time: the same source, benchmark, phase, device, batch
-size and machine. Versions of libraries may change within it: that is what one wants to see.
+A series holds what may be compared over time: the same source, benchmark, settings, data, phase,
+device and machine. Commits and versions of libraries may change within it: that is what one wants
+to see.
 """
 
 import json
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from bench import environment, store
 from bench.record import DONE, PHASE_COLUMNS, PHASES, RunRecord
@@ -24,9 +26,12 @@ from bench.summary import plain_gradient_s
 from optimizers.errors import UsageError
 
 TOTAL = "total"
-MIN_SEGMENT = 3  # points on either side of a change: one spike, or two, are not one
-_PENALTY = 4.0
-_SERIES = ("source", "problem", "label", "phase", "device", "batch_size", "machine")
+MIN_SEGMENT = 4  # points on either side of a change: one spike, or two, are not one
+_PENALTY = 2.5
+_SERIES = (
+    "source", "problem", "label", "phase", "device", "batch_size", "machine", "settings", "dtype",
+    "threads", "tuned", "data",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,20 +65,18 @@ class Series:
     Attributes:
         name: What it is.
         machine: Where it was measured.
+        judged: The column that changes are looked for in: ``relative`` where most points have it,
+            else ``seconds``.
         points: By time: ``when``, ``seconds``, ``relative`` (multiples of the plain gradient of
             the same session; NaN where there was none), ``commit``, ``versions``.
-        changes: Of ``relative`` where it is known, else of ``seconds``.
+        changes: Of the judged column; points without it are passed over.
     """
 
     name: str
     machine: str
+    judged: str
     points: pd.DataFrame
     changes: list[Change]
-
-    @property
-    def judged(self) -> str:
-        """The column that changes are looked for in."""
-        return "relative" if self.points["relative"].notna().all() else "seconds"
 
 
 def load(results: Path, phase: str = TOTAL) -> list[Series]:
@@ -103,21 +106,26 @@ def load(results: Path, phase: str = TOTAL) -> list[Series]:
             f"{first['problem']}/{first['label']}, batch size {first['batch_size']}, "
             f"{first['device']} ({first['source']})"
         )
-        column = "relative" if points["relative"].notna().all() else "seconds"
+        known = points["relative"].notna().sum()
+        judged = "relative" if 2 * known > len(points) else "seconds"
         found.append(
             Series(
-                name=name, machine=first["machine"], points=points, changes=_changes(points, column)
+                name=name,
+                machine=first["machine"],
+                judged=judged,
+                points=points,
+                changes=_changes(points, judged),
             )
         )
     return found
 
 
-def change_points(values: Sequence[float], threshold: float = THRESHOLD) -> list[int]:
+def change_points(values: ArrayLike, threshold: float = THRESHOLD) -> list[int]:
     r"""Where the level of a series of positive numbers changes.
 
     PELT (Killick, Fearnhead and Eckley, JASA 107, 2012) on their logarithms, with absolute
     deviations from the median as cost: a spike costs the same in whatever segment it lies, so that
-    it makes no change point. The penalty of a change is :math:`4 \sigma \log n`, with
+    it makes no change point. The penalty of a change is :math:`2.5 \sigma \log n`, with
     :math:`\sigma` from the median absolute difference of neighbours. A change below the threshold
     is none.
 
@@ -156,15 +164,17 @@ def commits_between(folder: Path, change: Change, most: int = 10) -> list[str]:
 
 
 def _changes(points: pd.DataFrame, column: str) -> list[Change]:
-    values = points[column].tolist()
+    known = points[points[column].notna()]
+    values, where = known[column].tolist(), known.index
+    commits = [commit if isinstance(commit, str) else None for commit in points["commit"]]
     edges = [0, *change_points(values), len(values)]
     return [
         Change(
-            first=middle,
+            first=int(where[middle]),
             before=float(np.median(values[start:middle])),
             after=float(np.median(values[middle:end])),
-            commits=(points["commit"][middle - 1], points["commit"][middle]),
-            when=points["when"][middle],
+            commits=(commits[where[middle - 1]], commits[where[middle]]),
+            when=points["when"][where[middle]],
         )
         for start, middle, end in zip(edges, edges[1:], edges[2:], strict=False)
     ]
@@ -176,11 +186,7 @@ def _from_runs(results: Path) -> Iterator[dict[str, Any]]:
     sessions: dict[tuple[Any, ...], list[RunRecord]] = {}
     for record in records:
         if record.role == "training" and record.status in DONE and len(record.seconds):
-            config = record.config
-            key = (
-                record.session or record.key, config["problem"], record.label, config["device"],
-                config["batch_size"], json.dumps(config["settings"]),
-            )  # fmt: skip
+            key = (record.session or record.key, *_facts(record).values())
             sessions.setdefault(key, []).append(record)
     for group in sessions.values():
         first = group[0]
@@ -193,13 +199,7 @@ def _from_runs(results: Path) -> Iterator[dict[str, Any]]:
         ]
         yardsticks = [other for other in yardsticks if len(other.seconds)]
         plain = plain_gradient_s(yardsticks) if yardsticks else np.nan
-        facts = {
-            "source": "optbench run",
-            "problem": first.config["problem"],
-            "label": first.label,
-            "device": first.config["device"],
-            "batch_size": first.config["batch_size"],
-            "machine": f"{first.environment['cpu']} {first.environment['fingerprint']}",
+        facts = _facts(first) | {
             "when": pd.Timestamp(first.started_at),
             "commit": first.environment["commit"],
             "versions": first.environment["versions"],
@@ -211,6 +211,24 @@ def _from_runs(results: Path) -> Iterator[dict[str, Any]]:
         times[TOTAL] = per_iteration([record.seconds for record in group])
         for phase, seconds in times.items():
             yield facts | {"phase": phase, "seconds": seconds, "relative": seconds / plain}
+
+
+def _facts(record: RunRecord) -> dict[str, Any]:
+    """What has to be equal for two sessions to belong to the same series."""
+    config, environment_ = record.config, record.environment
+    return {
+        "source": "optbench run",
+        "problem": config["problem"],
+        "label": record.label,
+        "device": config["device"],
+        "batch_size": config["batch_size"],
+        "machine": f"{environment_['cpu']} {environment_['fingerprint']}",
+        "settings": json.dumps(config["settings"], sort_keys=True),
+        "dtype": config["dtype"],
+        "threads": environment_["threads"],
+        "tuned": environment_["allocator"]["tuned"],
+        "data": record.data["name"],
+    }
 
 
 def _from_baselines(results: Path) -> Iterator[dict[str, Any]]:
@@ -230,6 +248,11 @@ def _from_baselines(results: Path) -> Iterator[dict[str, Any]]:
                 "device": extra["device"],
                 "batch_size": extra["batch_size"],
                 "machine": f"{stored.machine['cpu']} {stored.machine['fingerprint']}",
+                "settings": "",
+                "dtype": "float32",
+                "threads": stored.machine["threads"],
+                "tuned": stored.machine["allocator"]["tuned"],
+                "data": extra["data"],
                 "when": stored.when,
                 "commit": stored.commit,
                 "versions": stored.machine["versions"],

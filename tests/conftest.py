@@ -39,6 +39,7 @@ def _no_network_and_own_cache(tmp_path_factory: pytest.TempPathFactory) -> Itera
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OPTBENCH_OFFLINE", "1")
         patch.delenv("OPTBENCH_DATA", raising=False)
+        patch.delenv("OPTBENCH_CACHE", raising=False)
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
 

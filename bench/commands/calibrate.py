@@ -39,7 +39,7 @@ def calibrate(
     phase. Stored trials are not measured again: after Ctrl-C the same command goes on.
     """
     from bench import environment
-    from bench.regress import calibration
+    from bench.regress import calibration, configuration
     from bench.regress.launch import Side
     from bench.regress.progress import LaunchProgress
 
@@ -49,7 +49,7 @@ def calibrate(
     fields: dict[str, Any] = {
         "problem": problem,
         "optimizer": optimizer,
-        "budget_s": budget,
+        "budget_s": configuration.seconds("budget", budget),
         "delays": _shares(delays),
         "tuned": os.environ.get("OPTBENCH_MALLOC") != "0",
         "machine": environment.machine(),

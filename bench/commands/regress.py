@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from bench import options, tables, terminal
+from bench import options, terminal
 from bench.commands import shared
 from bench.spec import RunSpec
 from optimizers.errors import UsageError
@@ -33,8 +33,15 @@ def regress(
         str | None, typer.Argument(help="Git revision to judge; the working tree by default.")
     ] = None,
     problem: Annotated[
-        str, typer.Option("-p", "--problem", metavar="NAME[,...]", help="What is trained.")
-    ] = "mnist_cnn",
+        str | None,
+        typer.Option(
+            "-p",
+            "--problem",
+            metavar="NAME[,...]",
+            help="What is trained (mnist_cnn).",
+            show_default=False,
+        ),
+    ] = None,
     optimizer: Annotated[
         list[str] | None,
         typer.Option(
@@ -101,16 +108,19 @@ def regress(
     shared.absolute_data_root(data_root)
     settings = _configuration(configuration.read(Path.cwd()), budget, threshold)
     if baseline is not None:
-        if base is not None or python is not None or optimizer or setting:
+        clashing = (base, python, optimizer, setting, problem, batch_size)
+        if any(value is not None for value in clashing) or device != "auto":
             raise UsageError(
-                "--baseline goes with neither revisions, --python, -o nor --set: it judges the "
-                "present code by the benchmarks of the file."
+                "--baseline goes with no revision, --python, -o, -p, --set, --batch-size or "
+                "--device: it judges the present code by the benchmarks of the file."
             )
         with _ended_by_signals():
             _judge_baseline(
                 baseline, settings, any_machine, as_json=as_json, as_markdown=as_markdown
             )
         return
+    if any_machine:
+        raise UsageError("--any-machine goes with --baseline only.")
     if base is None and python is None:
         raise UsageError(
             "There is nothing to compare with: name a git revision (optbench regress main), "
@@ -124,7 +134,10 @@ def regress(
         sides.side(repository, base, here, other) as base_side,
         sides.side(repository, head, here, this) as head_side,
     ):
-        specs = _specs(base_side, head_side, problem, optimizer or [], setting or [])
+        base_side = replace(base_side, others=head_side.paths)
+        head_side = replace(head_side, others=base_side.paths)
+        names = optimizer or _own_optimizers(base_side, head_side)
+        specs = _specs(problem or "mnist_cnn", names, setting or [])
         specs = [replace(spec, batch_size=batch_size, device=device) for spec in specs]
         comparison.survey(head_side, specs)
         what = f"Measuring {len(specs)} benchmarks of {head_side.name} against {base_side.name}"
@@ -147,7 +160,7 @@ def regress(
         "--threshold": threshold,
         "--python": python,
     }
-    common = [revision for revision in (base, head) if revision is not None]
+    common = [side.commit for side in (base_side, head_side) if side.commit is not None]
     for option, value in given.items():
         common += [] if value is None else [option, str(value)]
     commands = {name: _command(spec, common) for name, spec in outcome.benchmarks.items()}
@@ -164,13 +177,13 @@ def _judge_baseline(
     as_json: bool,
     as_markdown: bool,
 ) -> None:
-    from bench.regress import baseline, presentation
+    from bench.regress import against_baseline, baseline, presentation
     from bench.regress.progress import LaunchProgress
 
     stored = baseline.read(path)
     command = shlex.join(["optbench", *sys.argv[1:]])
     with LaunchProgress(terminal.errors(), f"Running the suite against {path}") as progress:
-        outcome = baseline.compare(
+        outcome = against_baseline.compare(
             stored,
             threshold=settings.of,
             budget_s=settings.budget_s,
@@ -186,7 +199,8 @@ def _judge_baseline(
         table = (presentation.BASELINE_HEADER, presentation.baseline_rows(outcome))
         terminal.print_table(f"This code against {path}", table)
         terminal.out().print(presentation.BASELINE_NOTE, style="dim", highlight=False, markup=False)
-        for text in (presentation.baseline_sentence(outcome), *presentation.one_sided(outcome)):
+        terminal.say(presentation.baseline_sentence(outcome))
+        for text in presentation.baseline_one_sided(outcome):
             terminal.say(text)
         for text in outcome.differing:
             terminal.say(f"Machine or libraries differ: {text}.")
@@ -207,34 +221,42 @@ def _configuration(
     return found
 
 
-def _specs(
-    base: "Side", head: "Side", problems: str, optimizers: Sequence[str], settings: Sequence[str]
-) -> list[RunSpec]:
+def _own_optimizers(base: "Side", head: "Side") -> list[str]:
+    """Registered optimizers whose code lies on either side."""
     from bench.regress import comparison
 
-    names = list(optimizers)
-    if not names:
-        own = [name for side in (base, head) for name in comparison.survey(side, [])]
-        names = list(dict.fromkeys(own))
-        if not names:
-            raise UsageError(
-                "No registered optimizer has its code in this repository: name your own with "
-                "-o package.module:Class."
-            )
-    entries = options.parse_optimizers(names)
-    if len(entries) == 1:  # then a setting needs no label, and no import to find whose it is
-        label = entries[0].label
-        settings = [s if "." in s.partition("=")[0] else f"{label}.{s}" for s in settings]
-    chosen = options.parse_settings(settings, entries)
+    own = [name for side in (base, head) for name in comparison.survey(side, [])]
+    if not own:
+        raise UsageError(
+            "No registered optimizer has its code in this repository: name your own with "
+            "-o package.module:Class."
+        )
+    return list(dict.fromkeys(own))
+
+
+def _specs(problems: str, optimizers: Sequence[str], settings: Sequence[str]) -> list[RunSpec]:
+    """The benchmarks. Nothing is imported here: a name may exist on one side only."""
+    entries = options.parse_optimizers(optimizers)
+    labelled = []
+    for setting in settings:
+        if "." not in setting.partition("=")[0]:
+            if len(entries) > 1:
+                raise UsageError(
+                    f"Setting '{setting}' needs a label when there are several optimizers, as in "
+                    f"{entries[0].label}.{setting}."
+                )
+            setting = f"{entries[0].label}.{setting}"
+        labelled.append(setting)
+    chosen = options.parse_settings(labelled, entries)
     return [
         RunSpec(
-            problem=problem.strip(),
+            problem=problem,
             optimizer=entry.optimizer,
             label=entry.label,
             hyperparameters=chosen[entry.label],
             eval_every=0,
         )
-        for problem in problems.split(",")
+        for problem in dict.fromkeys(part.strip() for part in problems.split(","))
         for entry in entries
     ]
 
@@ -248,7 +270,9 @@ def _ended_by_signals() -> Iterator[None]:
             signal.signal(number, signal.SIG_IGN)  # a second one does not cut the cleaning short
         raise KeyboardInterrupt
 
-    before = {s: signal.signal(s, interrupt) for s in (signal.SIGTERM, signal.SIGINT)}
+    names = ("SIGTERM", "SIGINT", "SIGHUP")
+    wanted = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = {number: signal.signal(number, interrupt) for number in wanted}
     try:
         yield
     finally:
@@ -258,6 +282,8 @@ def _ended_by_signals() -> Iterator[None]:
 
 def _command(spec: RunSpec, common: Sequence[str]) -> str:
     """What measures one benchmark again."""
+    from bench import tables
+
     words = ["optbench", "regress", *common, "-p", spec.problem]
     words += ["-o", f"{spec.label}={spec.optimizer}"]
     for assignment in tables.assignments(spec.hyperparameters):
@@ -281,7 +307,8 @@ def _print(
     terminal.print_table(title, (presentation.HEADER, presentation.rows(outcome)))
     terminal.out().print(presentation.NOTE, style="dim", highlight=False, markup=False)
     terminal.say(presentation.sentence(outcome))
-    for text in presentation.worst(outcome):
+    for text in (*presentation.worst(outcome), *presentation.one_sided(outcome)):
         terminal.say(text)
+    terminal.say(presentation.measured_on(outcome))
     for text in outcome.complaints:
         terminal.say(f"Timings may be spoilt: {text}.")

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.regress.launch import Side, SideError, Worker
-from bench.regress.procedure import Array
+from bench.regress.launch import Side, SideError, Worker, last_line
+from bench.regress.procedure import MIN_LAUNCHES, Array
 from bench.regress.turns import Arm, plan, take_turns
 from optimizers.errors import UsageError
 
@@ -109,8 +109,8 @@ def open_folder(
                 f"({name}: {found[name]}, now {fields[name]}): choose another --results folder."
             )
         return stored
-    (folder / TRIALS).mkdir(parents=True, exist_ok=True)
     settings = Settings(**fields, iteration_s=_iteration_s(side, benchmark, fields["tuned"]))
+    folder.mkdir(parents=True, exist_ok=True)
     _write(path, json.dumps(asdict(settings), indent=2).encode())
     return settings
 
@@ -159,7 +159,7 @@ def measure(
     launches: list[Array] = []
     ends: list[float] = []
     elapsed = longest = 0.0
-    while not launches or elapsed + longest <= settings.budget_s:
+    while len(launches) < MIN_LAUNCHES or elapsed + longest <= settings.budget_s:
         setup = {"tuned": settings.tuned, "benchmarks": [{**benchmark, "seed": len(launches)}]}
         began = perf_counter()
         with Worker(side, setup) as one, Worker(side, setup) as other:
@@ -194,7 +194,7 @@ def load(folder: Path) -> Iterator[Trial]:
     """
     for path in sorted((folder / TRIALS).glob("*.npz")):
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 yield Trial(
                     number=int(archive["number"]),
                     phase=str(archive["phase"]),
@@ -222,8 +222,15 @@ def _iteration_s(side: Side, benchmark: Mapping[str, Any], tuned: bool) -> float
 
 def _require(described: Mapping[str, Any]) -> None:
     (state,) = described["benchmarks"]
-    if problem := state.get("missing") or state.get("error"):
-        raise SideError(str(problem))
+    if "missing" in state:
+        raise UsageError(state["missing"])
+    if "error" in state:
+        raise SideError(f"this code does not start: {last_line(state['error'])}")
+    if state["needs_closure"]:
+        raise UsageError(
+            "This optimizer's step runs forward and backward itself: no phase of it can be delayed "
+            "alone. Calibrate with another, such as sgd."
+        )
 
 
 def _arms(
@@ -249,7 +256,9 @@ def _store(trial: Trial, folder: Path) -> None:
         elapsed_s=np.array(trial.elapsed_s),
         blocks_us=(1e6 * trial.blocks).round(1).astype(np.float32),
     )
-    _write(_trial_path(folder, trial.number), buffer.getvalue())
+    path = _trial_path(folder, trial.number)
+    path.parent.mkdir(exist_ok=True)
+    _write(path, buffer.getvalue())
 
 
 def _write(path: Path, content: bytes) -> None:

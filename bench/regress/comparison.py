@@ -24,6 +24,7 @@ from bench.regress.turns import Plan, size, take_turns
 from bench.spec import RunSpec
 from optimizers.errors import UsageError
 
+_FEW = 8  # launches: Student's t is wide below
 Threshold = Callable[[str, str], float]
 OnLaunch = Callable[[int, float], None]
 
@@ -68,6 +69,7 @@ class Comparison:
         decided: Whether it ended because every line had a verdict.
         complaints: What may have spoilt the timings.
         described: Versions, threads and GPU of ``base`` and ``head``.
+        data: By benchmark, the device and the data.
         blocks: By benchmark and launch, seconds per iteration of each block,
             ``[turns, sides, quantities]``.
     """
@@ -84,6 +86,7 @@ class Comparison:
     decided: bool = False
     complaints: list[str] = field(default_factory=list)
     described: dict[str, dict[str, Any]] = field(default_factory=dict)
+    data: dict[str, str] = field(default_factory=dict)
     blocks: dict[str, list[Array]] = field(default_factory=dict)
 
     @property
@@ -159,6 +162,7 @@ def compare(
         with Worker(pair[0], setup) as first, Worker(pair[1], setup) as second:
             workers = (first, second) if pair[0] is base else (second, first)
             described = [worker.ready() for worker in workers]
+            _require_started(outcome, specs, described)
             if monitor is None:
                 _sort_out(outcome, specs, described, own=own)
                 outcome.budget_s = budget_s * len(outcome.benchmarks)
@@ -177,7 +181,11 @@ def compare(
             break
     _conclude(outcome, monitor, threshold)
     spread = _spread(outcome)
-    outcome.complaints = machine_state.complaints(before, machine_state.snapshot(), spread)
+    outcome.complaints += machine_state.complaints(before, machine_state.snapshot(), spread)
+    if outcome.launches < _FEW and not outcome.decided:
+        outcome.complaints.append(
+            f"only {outcome.launches} launches fitted into the budget: the intervals are wide"
+        )
     if outcome.elapsed_s > 1.1 * outcome.budget_s:
         outcome.complaints.append(
             f"the least of {MIN_LAUNCHES} launches took {outcome.elapsed_s:.0f} s, longer than the "
@@ -186,37 +194,62 @@ def compare(
     return outcome
 
 
+def _require_started(
+    outcome: Comparison, specs: Sequence[RunSpec], described: Sequence[dict[str, Any]]
+) -> None:
+    """Refuse a side one of whose benchmarks exists but does not start."""
+    for name, answer in zip((outcome.base, outcome.head), described, strict=True):
+        for spec, state in zip(specs, answer["benchmarks"], strict=True):
+            if "error" in state:
+                raise SideError(f"{name}: {key(spec)} does not start: {last_line(state['error'])}")
+
+
 def _sort_out(
     outcome: Comparison, specs: Sequence[RunSpec], described: Sequence[dict[str, Any]], *, own: bool
 ) -> None:
     """Tell the benchmarks that both sides have from those of one side."""
-    names = {"base": outcome.base, "head": outcome.head}
-    for (side, name), answer in zip(names.items(), described, strict=True):
+    for side, answer in zip(("base", "head"), described, strict=True):
         outcome.described[side] = {k: answer[k] for k in ("versions", "threads", "gpu")}
-        for spec, state in zip(specs, answer["benchmarks"], strict=True):
-            if "error" in state:
-                raise SideError(f"{name}: {key(spec)} does not start: {last_line(state['error'])}")
-    foreign = []
-    for spec, *states in zip(specs, *(answer["benchmarks"] for answer in described), strict=True):
-        lacking = [state.get("missing") for state in states]
-        if all(lacking):
-            raise UsageError(f"{key(spec)} exists on neither side. {lacking[1]}")
-        if lacking[0]:
-            outcome.appeared[key(spec)] = lacking[0]
-        elif lacking[1]:
-            outcome.vanished[key(spec)] = lacking[1]
+    states = (answer["benchmarks"] for answer in described)
+    for spec, base, head in zip(specs, *states, strict=True):
+        name = key(spec)
+        if "missing" in base and "missing" in head:
+            raise UsageError(f"{name} exists on neither side. {head['missing']}")
+        if "missing" in base:
+            outcome.appeared[name] = base["missing"]
+        elif "missing" in head:
+            outcome.vanished[name] = head["missing"]
         else:
-            outcome.benchmarks[key(spec)] = spec
-            if not any(state["own"] for state in states):
-                foreign.append(key(spec))
-    if own and foreign:
-        raise UsageError(
-            f"{foreign[0]} has no code in this repository: it would be the same on both sides. "
-            "Name your own optimizer with -o package.module:Class."
-        )
+            _require_alike(name, base, head, own=own)
+            outcome.benchmarks[name] = spec
+            outcome.data[name] = f"{head['device']}, {head['data']}"
     if not outcome.benchmarks:
         only = "; ".join((*outcome.appeared.values(), *outcome.vanished.values()))
         raise UsageError(f"The two sides have no benchmark in common: {only}")
+    threads = [outcome.described[side]["threads"] for side in ("base", "head")]
+    if threads[0] != threads[1]:
+        outcome.complaints.append(f"the base has {threads[0]} threads, the head {threads[1]}")
+
+
+def _require_alike(name: str, base: dict[str, Any], head: dict[str, Any], *, own: bool) -> None:
+    """Refuse to compare what does not differ, or differs in more than its code.
+
+    Raises:
+        UsageError: It does.
+    """
+    for fact in ("device", "data"):
+        if base[fact] != head[fact]:
+            raise UsageError(
+                f"{name} cannot be compared: its {fact} is '{base[fact]}' for the base, "
+                f"'{head[fact]}' for the head."
+            )
+    if own and not (base["own"] and head["own"]):
+        where = "either side's" if base["own"] == head["own"] else "one side's"
+        raise UsageError(
+            f"{name} is not compared: none of its code comes from {where} folders. Name an "
+            "optimizer of this repository with -o package.module:Class, from the folder that it "
+            "is imported from."
+        )
 
 
 def _launch(

@@ -1,7 +1,9 @@
 """A worker process seen from outside: started, asked, and always ended."""
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -10,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from bench import cache
 from bench.regress import worker
 
 
@@ -18,16 +21,20 @@ class Side:
     """One of the two things that are compared.
 
     Attributes:
-        name: What to call it: a revision, or an interpreter.
+        name: What to call it: a revision with its commit, or the working tree.
         python: The interpreter that runs it.
         paths: Folders of its code, first on the worker's ``sys.path``.
         folder: Where its worker runs.
+        others: Folders of the other side's code, which nothing here may come from.
+        commit: The commit whose code it is; ``None`` for files as they are.
     """
 
     name: str
     python: str
     paths: tuple[Path, ...]
     folder: Path
+    others: tuple[Path, ...] = ()
+    commit: str | None = None
 
 
 class SideError(Exception):
@@ -54,10 +61,20 @@ class Worker:
             stderr=self._errors,
             text=True,
             cwd=side.folder,
-            env=os.environ | ({"OPTBENCH_OFFLINE": "1"} if offline else {}),
+            env={
+                **os.environ,
+                cache.VARIABLE: str(cache.folder().absolute()),
+                **({"OPTBENCH_OFFLINE": "1"} if offline else {}),
+            },
             start_new_session=True,  # Ctrl-C is answered here, not by every worker
         )
-        self._write({"paths": [str(path) for path in side.paths], **setup})
+        paths = {"paths": side.paths, "others": side.others}
+        named = {name: [str(path) for path in folders] for name, folders in paths.items()}
+        try:
+            self._write({**named, **setup})
+        except BaseException:  # an interruption among them: nobody else knows of the process yet
+            self._end()
+            raise
 
     def __enter__(self) -> "Worker":
         """Use it."""
@@ -70,9 +87,16 @@ class Worker:
         trace: TracebackType | None,
     ) -> None:
         """End the process."""
-        self._process.kill()
-        self._process.communicate()
-        self._errors.close()
+        self._end()
+
+    def _end(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)  # and whatever the code under test started
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout, self._errors):
+            assert stream is not None
+            with contextlib.suppress(BrokenPipeError):  # what was still to be written is lost
+                stream.close()
 
     def ready(self) -> dict[str, Any]:
         """What the worker says of itself, once its benchmarks are built."""

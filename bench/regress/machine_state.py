@@ -8,7 +8,8 @@ import psutil
 from bench import environment
 
 _CGROUP = Path("/sys/fs/cgroup/cpu.stat")
-_LOAD_PER_CORE, _STEAL, _UNSTEADY = 0.5, 0.01, 0.10
+_LOOK_S = 0.5
+_OTHERS, _STEAL, _UNSTEADY = 0.15, 0.01, 0.15
 
 
 @dataclass(frozen=True)
@@ -16,16 +17,14 @@ class Snapshot:
     """Counters of the machine at one moment.
 
     Attributes:
-        load: Programs that wanted to run, on average over the last minute.
-        cores: Logical cores.
+        others: Share of all cores that other programs use; only meaningful while no worker runs.
         busy_s: Processor seconds of all cores since the start, idle ones included.
         stolen_s: Those that other virtual machines took.
         throttled: How often a control group held this process back; ``None`` if not told.
         gpu_throttled: Whether a GPU ran below its clock; ``None`` without one.
     """
 
-    load: float
-    cores: int
+    others: float
     busy_s: float
     stolen_s: float
     throttled: int | None
@@ -33,11 +32,11 @@ class Snapshot:
 
 
 def snapshot() -> Snapshot:
-    """Read the counters now."""
+    """Read the counters; takes half a second."""
+    others = psutil.cpu_percent(interval=_LOOK_S) / 100
     times = psutil.cpu_times()
     return Snapshot(
-        load=psutil.getloadavg()[0],
-        cores=psutil.cpu_count() or 1,
+        others=others,
         busy_s=float(sum(times)),
         stolen_s=float(getattr(times, "steal", 0.0)),
         throttled=_throttled(),
@@ -49,16 +48,14 @@ def complaints(before: Snapshot, after: Snapshot, spread: float) -> list[str]:
     """What may have spoilt the timings in between, one sentence each.
 
     Args:
-        before: When the comparison began; its load is that of other programs.
+        before: When the comparison began, before any worker ran.
         after: When it ended.
         spread: How much the base's own blocks varied, as a share of their median.
     """
     found = []
-    if before.load > _LOAD_PER_CORE * before.cores:
-        found.append(
-            f"the load was {before.load:.1f} on {before.cores} cores before it began: other "
-            "programs were running"
-        )
+    for when, share in (("before it began", before.others), ("after it ended", after.others)):
+        if share > _OTHERS:
+            found.append(f"other programs used {share:.0%} of the processor time {when}")
     passed = after.busy_s - before.busy_s
     stolen = (after.stolen_s - before.stolen_s) / passed if passed > 0 else 0.0
     if stolen > _STEAL:

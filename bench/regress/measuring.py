@@ -13,6 +13,7 @@ import torch
 from bench import allocator, environment
 from bench.phases import PhaseClock, phase_clock
 from bench.prepare import prepare
+from bench.regress.worker import HARNESS
 from bench.spec import RunSpec
 from bench.training import Training
 from optimizers import REGISTRY
@@ -27,12 +28,13 @@ class Measuring:
         """Build the benchmarks.
 
         Args:
-            setup: ``paths`` (the side's folders), ``tuned`` (whether to tune the allocator) and
-                ``benchmarks`` (fields of ``RunSpec``).
+            setup: ``paths`` (the side's folders), ``others`` (the other side's), ``tuned`` (whether
+                to tune the allocator) and ``benchmarks`` (fields of ``RunSpec``).
         """
         if setup["tuned"]:
             allocator.tune()
         self._paths = [Path(path).resolve() for path in setup["paths"]]
+        self._others = [Path(path).resolve() for path in setup["others"]]
         self._trainings: dict[int, tuple[Training, PhaseClock[Any]]] = {}
         self._states = [
             self._build(number, RunSpec(**fields))
@@ -42,13 +44,14 @@ class Measuring:
     def describe(self) -> dict[str, Any]:
         """What this process runs on, and which benchmarks it holds.
 
-        Each benchmark is ``{"own": bool}`` (whether any of its code comes from the side's
-        folders), ``{"missing": why}`` or ``{"error": why}``. ``optimizers`` are the registered
-        ones whose code comes from the side's folders.
+        Each benchmark is ``{"missing": why}``, ``{"error": why}``, or what it runs on: ``own``
+        (whether any of its code comes from the side's folders), ``needs_closure``, ``device`` and
+        ``data``. Without benchmarks, ``optimizers`` are the registered ones whose code comes from
+        the side's folders.
         """
         return {
             "benchmarks": self._states,
-            "optimizers": self._own_optimizers(),
+            "optimizers": [] if self._states else self._own_optimizers(),
             "versions": environment.library_versions(),
             "threads": torch.get_num_threads(),
             "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
@@ -71,7 +74,7 @@ class Measuring:
             own = self._comes_from_here(
                 [
                     *_references(spec.optimizer, prepared.optimizer),
-                    spec.problem.partition(":")[0] if ":" in spec.problem else "bench",
+                    *([spec.problem.partition(":")[0]] if ":" in spec.problem else []),
                     prepared.builder.__module__,
                 ]
             )
@@ -82,7 +85,12 @@ class Measuring:
         except Exception:
             return {"error": traceback.format_exc()}
         self._trainings[number] = training, clock
-        return {"own": own, "needs_closure": training.needs_closure}
+        return {
+            "own": own,
+            "needs_closure": training.needs_closure,
+            "device": prepared.spec.device,
+            "data": prepared.problem.source.detail,
+        }
 
     def _block(
         self, benchmark: int, warm: int, iterations: int, delay: tuple[str, float] | None
@@ -124,27 +132,45 @@ class Measuring:
         """Whether any of these modules lies in the side's folders.
 
         Raises:
-            UsageError: A module that the side's folders hold was imported from elsewhere.
+            UsageError: A module was imported from the other side, or from somewhere else although
+                the side's folders hold it.
         """
         found = False
         for name in dict.fromkeys(modules):
             top = name.partition(".")[0]
-            if top == "bench":
-                continue  # the harness is the same for both sides
             file = getattr(sys.modules.get(name), "__file__", None)
-            inside = file is not None and any(
-                Path(file).resolve().is_relative_to(path) for path in self._paths
-            )
+            if file is None or top == "bench":
+                continue  # built in, or the same for both sides
+            inside = _lies_in(file, self._paths)
+            if not inside and _is_harness(top):
+                continue
             held = any(
-                (path / top).is_dir() or (path / f"{top}.py").is_file() for path in self._paths
+                (path / top / "__init__.py").is_file() or (path / f"{top}.py").is_file()
+                for path in self._paths
             )
-            if held and not inside:
+            if not inside and (held or _lies_in(file, self._others)):
                 raise UsageError(
                     f"Module '{name}' was imported from {file}, not from this side's "
-                    f"{self._paths[0]}: something puts another copy of it first."
+                    f"{self._paths[0]}: work in the folder that it is imported from, or take the "
+                    "other copy off the path."
                 )
             found |= inside
         return found
+
+
+def _lies_in(file: str, folders: Sequence[Path]) -> bool:
+    """Whether a file is of these folders, and not installed in an environment within them."""
+    path = Path(file).resolve()
+    for folder in folders:
+        if path.is_relative_to(folder):
+            return not {"site-packages", "dist-packages"} & {*path.relative_to(folder).parts}
+    return False
+
+
+def _is_harness(package: str) -> bool:
+    """Whether it is ``optimizers`` as loaded from beside the harness."""
+    file = getattr(sys.modules.get(package), "__file__", None)
+    return package == "optimizers" and file is not None and _lies_in(file, [HARNESS / package])
 
 
 def _references(name: str, optimizer: OptimizerSpec) -> list[str]:

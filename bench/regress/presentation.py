@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from bench.regress.baseline import BaselineLine, BaselineOutcome
+from bench.regress.against_baseline import BaselineLine, BaselineOutcome
 from bench.regress.comparison import Comparison, Line
 from bench.regress.procedure import blamed
 from bench.tables import milliseconds
@@ -55,6 +55,20 @@ def sentence(outcome: Comparison) -> str:
     )
 
 
+def one_sided(outcome: Comparison) -> list[str]:
+    """What exists on one side only, and why the other lacks it."""
+    return [
+        f"{name} {what}: {why}"
+        for what, names in (("appeared", outcome.appeared), ("vanished", outcome.vanished))
+        for name, why in names.items()
+    ]
+
+
+def measured_on(outcome: Comparison) -> str:
+    """Device and data of the benchmarks."""
+    return "Measured on " + "; ".join(dict.fromkeys(outcome.data.values())) + "."
+
+
 def worst(outcome: Comparison) -> list[str]:
     """One sentence per benchmark that got slower, naming the phase that costs most time."""
     found = []
@@ -85,7 +99,12 @@ def markdown(outcome: Comparison, commands: Mapping[str, str]) -> str:
     """
     return _comment(
         slower=bool(outcome.slower),
-        sentences=[sentence(outcome), *(f"**{text}**" for text in worst(outcome))],
+        sentences=[
+            sentence(outcome),
+            *(f"**{text}**" for text in worst(outcome)),
+            *one_sided(outcome),
+            measured_on(outcome),
+        ],
         header=HEADER,
         body=rows(outcome),
         note=NOTE,
@@ -109,6 +128,7 @@ def document(outcome: Comparison, commands: Mapping[str, str]) -> dict[str, Any]
         "decided": outcome.decided,
         "complaints": outcome.complaints,
         "sides": outcome.described,
+        "data": outcome.data,
         "commands": dict(commands),
         "blocks_s": {
             name: [launch.tolist() for launch in launches]
@@ -130,7 +150,7 @@ BASELINE_NOTE = (
 
 def baseline_rows(outcome: BaselineOutcome) -> list[list[str]]:
     """The lines of a comparison with a stored file, after ``BASELINE_HEADER``."""
-    body = [
+    return [
         [
             _bracketed(line.benchmark),
             f"{line.base_cost:.3f}×",
@@ -142,10 +162,9 @@ def baseline_rows(outcome: BaselineOutcome) -> list[list[str]]:
         ]
         for line in outcome.lines
     ]
-    return body
 
 
-def one_sided(outcome: BaselineOutcome) -> list[str]:
+def baseline_one_sided(outcome: BaselineOutcome) -> list[str]:
     """What exists on one side only, in sentences."""
     found = []
     for what, names in (("appeared (not in the file)", outcome.appeared),
@@ -171,7 +190,7 @@ def baseline_markdown(outcome: BaselineOutcome, command: str) -> str:
     """A comment for a pull request."""
     return _comment(
         slower=bool(outcome.slower),
-        sentences=[baseline_sentence(outcome), *one_sided(outcome)],
+        sentences=[baseline_sentence(outcome), *baseline_one_sided(outcome)],
         header=BASELINE_HEADER,
         body=baseline_rows(outcome),
         note=BASELINE_NOTE,

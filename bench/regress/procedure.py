@@ -13,7 +13,7 @@ comparison contain their true ratio with the stated confidence, whenever it stop
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -50,6 +50,11 @@ class Estimate:
     high: float
     alone: tuple[float, float]
     launches: int
+
+    def within(self, earlier: "Estimate") -> "Estimate":
+        """This estimate, its interval cut down to what an earlier look left possible."""
+        low, high = max(self.low, earlier.low), min(self.high, earlier.high)
+        return self if low > high else replace(self, low=low, high=high)
 
     def verdict(self, threshold: float = THRESHOLD) -> Verdict:
         """What the interval and the size of the effect say together.
@@ -160,7 +165,8 @@ class Monitor:
     """Decides when to look and when to stop; knows nothing but the data that it is shown.
 
     It looks at 5, 8, 12, 18, ... launches and once more when the budget is gone. It stops when
-    every quantity has a verdict.
+    every quantity has a verdict. Since the intervals of all looks hold together, so does their
+    intersection, and what an early look showed is not lost at a later one.
     """
 
     def __init__(
@@ -200,9 +206,12 @@ class Monitor:
         now = 1.0 if last else max(self._spent, spent(fraction))
         error = (1 - self._confidence) * (now - self._spent)
         if error <= 0:
-            return False
+            return last
         self._spent = now
-        self.estimates = estimates(effects, error, self._confidence, against_one=self._against_one)
+        found = estimates(effects, error, self._confidence, against_one=self._against_one)
+        if self.estimates is not None:
+            found = [new.within(old) for new, old in zip(found, self.estimates, strict=True)]
+        self.estimates = found
         return last or "undecided" not in self.verdicts()
 
     def verdicts(self) -> list[Verdict]:

@@ -1,6 +1,7 @@
 """From git revisions and interpreters to the two sides of a comparison."""
 
 import contextlib
+import difflib
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,8 @@ from optimizers.errors import UsageError, unknown
 
 WORKING_TREE = "working tree"
 _LOWEST_PYTHON = (3, 11)
+_SHORT = 10  # characters of a commit's hash
+_LISTED = 12  # revisions in a message
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,11 @@ class Repository:
             root = Path(_git(folder, "rev-parse", "--show-toplevel"))
         except FileNotFoundError:
             raise UsageError("git is not installed: revisions cannot be compared.") from None
-        except subprocess.CalledProcessError:
+        except subprocess.CalledProcessError as error:
+            said = (error.stderr.strip().splitlines() or ["nothing"])[0]
             raise UsageError(
-                f"'{folder}' is not in a git repository: revisions can be compared inside one "
-                "only. --python and --baseline need none."
+                f"'{folder}' is not in a git repository that can be used (git: {said}). --python "
+                "and --baseline need none."
             ) from None
         return cls(root, folder.resolve().relative_to(root.resolve()))
 
@@ -61,12 +65,10 @@ class Repository:
                 f"{revision}^{{commit}}",
             )
         except subprocess.CalledProcessError:
-            listed = _git(self.root, "for-each-ref", "--format=%(refname:short)")
-            raise unknown("revision", revision, ["HEAD", *listed.split()]) from None
-
-    def has_changes(self) -> bool:
-        """Whether files differ from the last commit."""
-        return bool(_git(self.root, "status", "--porcelain"))
+            known = ["HEAD", *_git(self.root, "for-each-ref", "--format=%(refname:short)").split()]
+            if len(known) > _LISTED:
+                known = difflib.get_close_matches(revision, known, n=_LISTED, cutoff=0.0)
+            raise unknown("revision", revision, known) from None
 
     @contextlib.contextmanager
     def checkout(self, commit: str) -> Iterator[Path]:
@@ -85,8 +87,9 @@ class Repository:
             except subprocess.CalledProcessError as error:
                 raise UsageError(f"git cannot check {commit[:12]} out: {error.stderr}") from error
             finally:
-                with contextlib.suppress(subprocess.CalledProcessError):
-                    _git(self.root, "worktree", "remove", "--force", str(tree))
+                for leftover in (["remove", "--force", "--force", str(tree)], ["prune"]):
+                    with contextlib.suppress(subprocess.CalledProcessError):
+                        _git(self.root, "worktree", *leftover)
 
 
 @contextlib.contextmanager
@@ -117,8 +120,13 @@ def side(
         inside = tree / repository.inside
         if not inside.is_dir():
             raise UsageError(f"Revision '{revision}' has no folder '{repository.inside}'.")
+        short = "" if commit.startswith(revision) else f" ({commit[:_SHORT]})"
         yield Side(
-            name=revision + interpreter, python=python, paths=_paths(tree, inside), folder=inside
+            name=revision + short + interpreter,
+            python=python,
+            paths=_paths(tree, inside),
+            folder=inside,
+            commit=commit[:_SHORT],
         )
 
 
@@ -147,9 +155,11 @@ def check_python(python: str) -> str:
 
 
 def _paths(root: Path, folder: Path) -> tuple[Path, ...]:
-    """Where Python code of a tree may lie: here, in ``src/``, at the top."""
-    candidates = dict.fromkeys((folder, root / "src", root))
-    return tuple(path.resolve() for path in candidates if path.is_dir())
+    """Where Python code of a tree may lie: here, above up to the top, and in each one's ``src``."""
+    up = [folder.resolve(), *folder.resolve().parents]
+    inner = up[: up.index(root.resolve()) + 1]
+    candidates = [path for above in inner for path in (above, above / "src")]
+    return tuple(path for path in candidates if path.is_dir())
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -26,8 +26,10 @@ def main() -> None:
     os.dup2(2, 1)
     setup = json.loads(sys.stdin.readline())
     import_harness(setup["paths"])
-    from bench.regress.measuring import Measuring
-
+    try:
+        from bench.regress.measuring import Measuring
+    except ImportError as error:
+        raise SystemExit(f"this side does not fit optbench's harness: {error}") from None
     measuring = Measuring(setup)
     print(json.dumps(measuring.describe()), file=answers)
     for line in sys.stdin:

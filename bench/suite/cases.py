@@ -1,20 +1,22 @@
 """What the throughput suite times: subjects, their trainings, their unit and their memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import torch
 
 from bench import memory
 from bench.comparison import PLAIN_GRADIENT
 from bench.data import TensorData
-from bench.phases import BACKWARD, FORWARD, PhaseClock, phase_clock
+from bench.phases import PhaseClock, phase_clock
 from bench.prepare import Prepared, prepare
 from bench.problems import REGISTRY as PROBLEM_REGISTRY
 from bench.spec import RunSpec
+from bench.suite.rounds import synchronised_timer
 from bench.training import Training
 from optimizers import OPTIMIZERS, REGISTRY
 from optimizers.errors import UsageError
@@ -81,20 +83,37 @@ def prepared(subject: Subject) -> Prepared:
     return prepare(subject.spec)
 
 
-def training(subject: Subject) -> tuple[Training, PhaseClock[object]]:
-    """A fresh model, its caches warm and its threads awake, and its clock."""
-    clock: PhaseClock[object] = phase_clock(_train(subject).device)  # type: ignore[assignment]
-    fresh = Training(prepared(subject), _train(subject), clock)
-    _iterate(fresh)
+def training(subject: Subject) -> Training:
+    """A fresh model in training, its caches warm and its threads awake."""
+    train = _train(subject)
+    clock: PhaseClock[Any] = phase_clock(train.device)
+    fresh = Training(prepared(subject), train, clock)
+    done, end = 0, perf_counter() + _AT_LEAST_S
+    while done < _AT_LEAST or perf_counter() < end:
+        fresh.iterate()
+        done += 1
     clock.read()
-    return fresh, clock
+    return fresh
+
+
+def timer(subject: Subject) -> Callable[[], float]:
+    """Seconds now, on the subject's device."""
+    return synchronised_timer if subject.device == "cuda" else perf_counter
 
 
 def plain_gradient_s(subject: Subject) -> list[float]:
     """Seconds of a few plain gradients, forward and backward, right now."""
-    plain, clock = _plain_training(replace(subject, optimizer=PLAIN_GRADIENT))
-    _iterate(plain)
-    return [row[FORWARD] + row[BACKWARD] for row in clock.read()[1:]]
+    plain, now = _plain_training(replace(subject, optimizer=PLAIN_GRADIENT)), timer(subject)
+    times: list[float] = []
+    while len(times) < _AT_LEAST or sum(times) < _AT_LEAST_S:
+        plain.draw()
+        start = now()
+        plain.forward()
+        plain.backward()
+        times.append(now() - start)
+        plain.judge()
+    plain.accuracies.clear()
+    return times
 
 
 @cache
@@ -107,9 +126,10 @@ def peak_memory_bytes(subject: Subject, folder: Path) -> int | None:
     """
     device = _train(subject).device
     if device.type == "cuda":
+        before = torch.cuda.memory_allocated(device)
         torch.cuda.reset_peak_memory_stats(device)
         training(subject)
-        return torch.cuda.max_memory_allocated(device)
+        return torch.cuda.max_memory_allocated(device) - before
     if not memory.is_supported():
         return None
     try:
@@ -118,24 +138,18 @@ def peak_memory_bytes(subject: Subject, folder: Path) -> int | None:
         return None  # a plug-in that lives in this process only
 
 
-def _iterate(training: Training) -> None:
-    """Train for a moment."""
-    done, end = 0, perf_counter() + _AT_LEAST_S
-    while done < _AT_LEAST or perf_counter() < end:
-        training.iterate()
-        done += 1
-    training.losses.clear()
-    training.accuracies.clear()
-
-
-@cache
 def _train(subject: Subject) -> TensorData:
-    run = prepared(subject)
-    return run.problem.train.to(torch.device(run.spec.device), getattr(torch, run.spec.dtype))
+    return _data(subject.problem, prepared(subject).spec.device)
+
+
+@cache  # one copy on each device
+def _data(problem: str, device: str) -> TensorData:
+    run = prepared(Subject(problem, PLAIN_GRADIENT, None, device))
+    return run.problem.train.to(torch.device(device), getattr(torch, run.spec.dtype))
 
 
 @cache
-def _plain_training(subject: Subject) -> tuple[Training, PhaseClock[object]]:
+def _plain_training(subject: Subject) -> Training:
     return training(subject)
 
 

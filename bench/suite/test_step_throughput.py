@@ -12,7 +12,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.suite import cases
 from bench.suite.cases import Subject
-from bench.suite.rounds import PhaseRounds, synchronised_timer
+from bench.suite.rounds import PhaseRounds
 
 PHASES = ("forward", "backward", "step", "iteration")
 
@@ -33,7 +33,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
                 marks=pytest.mark.benchmark(
                     group=f"{phase}: {subject.problem}, "
                     f"batch size {subject.batch_size or 'default'}, {subject.device}",
-                    **({"timer": synchronised_timer} if subject.device == "cuda" else {}),
+                    timer=cases.timer(subject),
                 ),
             )
             for subject in subjects
@@ -55,7 +55,7 @@ def test_step_throughput(
     peak = None
     if not pytestconfig.getoption("optbench_no_memory"):
         peak = cases.peak_memory_bytes(subject, tmp_path_factory.getbasetemp() / "memory")
-    training, _ = cases.training(subject)
+    training = cases.training(subject)
     if training.needs_closure and phase != "iteration":
         pytest.skip("its step runs forward and backward itself: only the iteration is timed")
     plain = cases.plain_gradient_s(subject)

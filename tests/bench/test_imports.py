@@ -6,9 +6,11 @@ import sys
 import pytest
 
 WITHOUT_TORCH = (
-    "bench", "bench.cli", "bench.doctor", "bench.options", "bench.plots", "bench.problems",
-    "bench.record", "bench.report", "bench.spec", "bench.stability", "bench.stats", "bench.store",
-    "bench.summary", "bench.tables", "bench.views", "optimizers",
+    "bench", "bench.cli", "bench.doctor", "bench.history", "bench.history_plot", "bench.options",
+    "bench.plots", "bench.problems", "bench.record", "bench.regress.baseline",
+    "bench.regress.calibration_report", "bench.regress.comparison", "bench.regress.presentation",
+    "bench.regress.sides", "bench.report", "bench.spec", "bench.stability", "bench.stats",
+    "bench.store", "bench.summary", "bench.tables", "bench.views", "optimizers",
 )  # fmt: skip
 
 
@@ -31,7 +33,9 @@ def test_optimizers_never_import_bench() -> None:
     assert not {name for name in imported_by(everything) if name.partition(".")[0] == "bench"}
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["run", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["list"], ["run", "--help"], ["regress", "--help"]]
+)
 def test_help_and_list_import_neither_torch_nor_pandas(arguments: list[str]) -> None:
     statement = (
         f"import sys, bench.cli; sys.argv = ['optbench', *{arguments!r}]\n"

@@ -1,0 +1,261 @@
+"""Judging against a stored pytest-benchmark file, without the code that it was made from.
+
+Absolute times of another day are advice only. What is judged is the *relative cost* of each
+benchmark, in multiples of the plain gradient of its own session. The suite is run several times,
+each a process of its own; the stored file is one such process, so that its relative cost, too, is
+off by what a launch shifts: the interval is that for the difference between the mean of the
+launches and one more draw.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from bench.regress import baseline
+from bench.regress.baseline import Stored
+from bench.regress.launch import SideError
+from bench.regress.procedure import Estimate, Monitor, Verdict
+from optimizers import OPTIMIZERS, REGISTRY
+from optimizers.errors import UnknownNameError, UsageError
+
+_MODULE = Path(__file__).parents[1] / "suite" / "test_step_throughput.py"
+_MACHINE = (
+    "import json; from bench import allocator, environment; allocator.tune(); "
+    "print(json.dumps(environment.comparable()))"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaselineLine:
+    """What is said of one benchmark.
+
+    Attributes:
+        benchmark: Its name in the suite.
+        phase: What it times.
+        base_cost: Relative cost in the file.
+        head_cost: Now; the geometric mean over launches.
+        base_s: Seconds in the file.
+        head_s: Seconds now: advice only.
+        estimate: The ratio of the costs.
+        threshold: The smallest change that counts, as a share.
+        verdict: What follows.
+    """
+
+    benchmark: str
+    phase: str
+    base_cost: float
+    head_cost: float
+    base_s: float
+    head_s: float
+    estimate: Estimate
+    threshold: float
+    verdict: Verdict
+
+
+@dataclass(kw_only=True)
+class BaselineOutcome:
+    """What a comparison with a stored file found.
+
+    Attributes:
+        base: The file.
+        lines: One per benchmark that both have.
+        appeared: Benchmarks that the file lacks.
+        vanished: Benchmarks of the file that the suite no longer has.
+        launches: How often the suite was run.
+        elapsed_s: How long that took.
+        differing: Fields in which machine or libraries differ, where the user went on regardless.
+    """
+
+    base: str
+    lines: list[BaselineLine] = field(default_factory=list)
+    appeared: list[str] = field(default_factory=list)
+    vanished: list[str] = field(default_factory=list)
+    launches: int = 0
+    elapsed_s: float = 0.0
+    differing: list[str] = field(default_factory=list)
+
+    @property
+    def slower(self) -> list[BaselineLine]:
+        """The regressions."""
+        return [line for line in self.lines if line.verdict == "slower"]
+
+
+def compare(
+    stored: Stored,
+    *,
+    threshold: Callable[[str, str], float],
+    budget_s: float,
+    any_machine: bool,
+    on_launch: Callable[[int, float], None],
+) -> BaselineOutcome:
+    """Run the suite again and again, and judge it against a stored file.
+
+    Args:
+        stored: The file.
+        threshold: The smallest change that counts, by ``problem/optimizer`` and phase.
+        budget_s: Seconds per optimizer and problem of the file; five runs are the least.
+        any_machine: Go on where the machine or a library differs.
+        on_launch: Told how often the suite ran, and the share of the budget that is gone.
+
+    Raises:
+        UsageError: Machine or libraries differ, or there is no common benchmark.
+        SideError: The suite fails.
+    """
+    outcome = BaselineOutcome(base=stored.name)
+    outcome.differing = baseline.differences(stored.machine, _machine())
+    if outcome.differing and not any_machine:
+        raise UsageError(
+            f"Baseline '{stored.name}' is from another machine or other libraries: they differ in "
+            f"{'; '.join(outcome.differing)}. --any-machine compares regardless."
+        )
+    began, longest = perf_counter(), 0.0
+    suite = _Suite.matching(stored)
+    common = [name for name in stored.info if name in suite.benchmarks]
+    runs = [suite.run(common, stored.rounds)] if common else []
+    common = [name for name in common if name in runs[0].info]  # others were skipped
+    if not common:
+        raise UsageError(f"Baseline '{stored.name}' and the suite have no benchmark in common.")
+    _require_same_data(stored, runs[0], common)
+    outcome.vanished = [name for name in stored.info if name not in common]
+    outcome.appeared = [name for name in suite.benchmarks if name not in stored.info]
+    subjects = {(stored.info[name]["problem"], stored.info[name]["optimizer"]) for name in common}
+    budget_s *= len(subjects)
+    limits = [_threshold_of(stored.info[name], threshold) for name in common]
+    base = np.array([stored.costs[name] for name in common])
+    monitor = Monitor(limits, against_one=True)
+    while True:
+        now = perf_counter()
+        longest = max(longest, now - began - outcome.elapsed_s)
+        outcome.launches, outcome.elapsed_s = len(runs), now - began
+        gone = outcome.elapsed_s / budget_s
+        on_launch(len(runs), gone)
+        costs = np.array([[run.costs[name] for name in common] for run in runs])
+        last = outcome.elapsed_s + longest > budget_s
+        if monitor.stops(np.log(costs / base), gone, last=last):
+            break
+        runs.append(suite.run(common, stored.rounds))
+    assert monitor.estimates is not None
+    found = zip(common, monitor.estimates, monitor.verdicts(), limits, costs.T, strict=True)
+    for name, estimate, verdict, limit, cost in found:
+        outcome.lines.append(
+            BaselineLine(
+                benchmark=name,
+                phase=stored.info[name]["phase"],
+                base_cost=stored.costs[name],
+                head_cost=float(np.exp(np.log(cost).mean())),
+                base_s=stored.seconds[name],
+                head_s=float(np.median([run.seconds[name] for run in runs])),
+                estimate=estimate,
+                threshold=limit,
+                verdict=verdict,
+            )
+        )
+    return outcome
+
+
+def _require_same_data(stored: Stored, run: Stored, names: Sequence[str]) -> None:
+    for name in names:
+        before, now = stored.info[name]["data"], run.info[name]["data"]
+        if before != now:
+            raise UsageError(
+                f"Baseline '{stored.name}' was measured on the data '{before}', which is not at "
+                f"hand: here it is '{now}'. Name its folder with --data-root."
+            )
+
+
+def _threshold_of(extra: Mapping[str, Any], threshold: Callable[[str, str], float]) -> float:
+    """The threshold of a benchmark, by the names that ``regress`` has for it."""
+    label = str(extra["optimizer"]).rpartition(":")[2]
+    phase = "total" if extra["phase"] == "iteration" else str(extra["phase"])
+    return threshold(f"{extra['problem']}/{label}", phase)
+
+
+@dataclass(frozen=True)
+class _Suite:
+    """The suite as it is now, run in processes of its own.
+
+    Attributes:
+        options: With which it collects what a stored file holds.
+        benchmarks: Names of all that it then has.
+    """
+
+    options: tuple[str, ...]
+    benchmarks: tuple[str, ...]
+
+    @classmethod
+    def matching(cls, stored: Stored) -> "_Suite":
+        """The suite with the stored optimizers that still exist, and those that came since."""
+        names = dict.fromkeys((*(str(e["optimizer"]) for e in stored.info.values()), *OPTIMIZERS))
+        known = [name for name in names if _exists(name)]
+        options = tuple(f"--optbench-optimizer={name}" for name in known)
+        plain = cls(options, _collect(options))
+        if set(stored.info) <= set(plain.benchmarks):
+            return plain
+        full = (*options, "--optbench-full")
+        more = cls(full, _collect(full))
+        gained = set(stored.info) & set(more.benchmarks) - set(plain.benchmarks)
+        return more if gained else plain
+
+    def run(self, names: Sequence[str], rounds: int) -> Stored:
+        """Run some of its benchmarks, with as many rounds as the file has."""
+        with tempfile.TemporaryDirectory(prefix="optbench-") as folder:
+            written = Path(folder) / "head.json"
+            _pytest(
+                *(f"{_MODULE}::{name}" for name in names), *self.options, "--benchmark-only",
+                "--benchmark-json", str(written), f"--optbench-rounds={rounds}",
+                "--optbench-no-memory",
+            )  # fmt: skip
+            return baseline.read(written)
+
+
+def _exists(optimizer: str) -> bool:
+    try:
+        REGISTRY.get(optimizer)
+    except UnknownNameError:
+        return False
+    return True
+
+
+def _collect(options: Sequence[str]) -> tuple[str, ...]:
+    said = _pytest(str(_MODULE), *options, "--collect-only")
+    lines = [line for line in said.splitlines() if "::" in line]
+    return tuple(line.partition("::")[2] for line in lines)
+
+
+def _machine() -> dict[str, Any]:
+    """The machine and its libraries, as the suite would describe them."""
+    described: dict[str, Any] = json.loads(_python("-c", _MACHINE).splitlines()[-1])
+    return described
+
+
+def _pytest(*arguments: str) -> str:
+    """Run pytest on the suite, whatever is configured where the user works; what it says."""
+    return _python(
+        "-m", "pytest", *arguments, "-q", "-p", "no:cacheprovider", "--import-mode=importlib",
+        "-c", os.devnull, "--rootdir", str(_MODULE.parent),
+    )  # fmt: skip
+
+
+def _python(*arguments: str) -> str:
+    """Run an interpreter; what it says.
+
+    Raises:
+        SideError: It fails.
+    """
+    environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    command = [sys.executable, "-P", *arguments]  # -P: a folder 'bench' here is not optbench's
+    finished = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if finished.returncode != 0:
+        lines = [line for line in finished.stdout.splitlines() if line.strip()]
+        said = [line for line in lines if line.startswith(("E ", "ERROR", "FAILED"))] or lines
+        raise SideError(f"The suite fails; it says: {(said or [finished.stderr.strip()])[0]}")
+    return finished.stdout

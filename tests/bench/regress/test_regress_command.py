@@ -1,0 +1,230 @@
+"""``optbench regress`` as a user types it: answers, one-line errors, exit codes, nothing left."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.bench.regress.repositories import OPTIMIZER, commit, git, made
+
+SLEEPS = OPTIMIZER.replace("class Mine", "class Slept").replace(
+    "            for group", "            import time; time.sleep(1e-3)\n            for group"
+)
+COPIES = OPTIMIZER.replace("class Mine", "class Copied").replace(
+    "parameter.sub_(", "[parameter.grad.clone() for _ in range(300)]; parameter.sub_("
+)
+QUICK = ["-p", "quadratic", "--budget", "1"]
+
+
+def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
+    code = "from bench.cli import main; main()"
+    return subprocess.Popen(
+        [sys.executable, "-Pc", code, "regress", *arguments],
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"OPTBENCH_OFFLINE": "1"},
+    )  # fmt: skip
+
+
+def regress(folder: Path, *arguments: str) -> tuple[int, str, str]:
+    process = start(folder, *arguments)
+    out, err = process.communicate(timeout=300)
+    return process.returncode, out, err
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    return made(tmp_path, mine=OPTIMIZER)
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, dict[str, Any], str, Path]:
+    """One comparison with a sleep, needless copies, and an innocent change of a comment."""
+    folder = made(
+        tmp_path_factory.mktemp("scratch"),
+        slept=OPTIMIZER.replace("class Mine", "class Slept"),
+        copied=OPTIMIZER.replace("class Mine", "class Copied"),
+        mine=OPTIMIZER,
+    )
+    innocent = OPTIMIZER.replace("Gradient descent.", "Steepest descent.")
+    commit(folder, "changes", slept=SLEEPS, copied=COPIES, mine=innocent)
+    # A threshold of 30 % since tests share the machine; each change is several hundred percent.
+    code, out, err = regress(
+        folder, "main~1", "main", "-o", "slept:Slept,copied:Copied,mine:Mine", "--threshold", "30",
+        "--json", *QUICK,
+    )  # fmt: skip
+    return code, json.loads(out), err, folder
+
+
+def test_a_sleep_and_needless_copies_are_found_in_the_step_and_an_innocent_change_is_not(
+    judged: tuple[int, dict[str, Any], str, Path],
+) -> None:
+    code, document, _, _ = judged
+    assert code == 3
+    assert document["slower"] == ["quadratic/Copied", "quadratic/Slept"]
+    verdicts = {
+        (line["benchmark"], line["quantity"]): line["verdict"] for line in document["lines"]
+    }
+    for name in ("quadratic/Slept", "quadratic/Copied"):
+        assert verdicts[name, "step"] == verdicts[name, "total"] == "slower"
+        assert verdicts[name, "backward"] != "slower"
+    assert "slower" not in {verdicts["quadratic/Mine", phase] for phase in ("step", "total")}
+
+
+def test_the_document_has_raw_blocks_and_a_command_for_each_benchmark(
+    judged: tuple[int, dict[str, Any], str, Path],
+) -> None:
+    document = judged[1]
+    blocks = document["blocks_s"]["quadratic/Slept"]
+    assert len(blocks) == document["launches"] >= 5
+    base, head = git(judged[3], "rev-parse", "main~1", "main").splitlines()
+    assert document["commands"]["quadratic/Slept"] == (
+        f"optbench regress {base[:10]} {head[:10]} --budget 1.0 --threshold 30.0 -p quadratic "
+        "-o Slept=slept:Slept"
+    )
+    assert document["base"] == f"main~1 ({base[:10]})"
+
+
+def test_no_worktree_is_left(judged: tuple[int, dict[str, Any], str, Path]) -> None:
+    assert len(git(judged[3], "worktree", "list").splitlines()) == 1
+
+
+def test_a_benchmark_of_one_side_only_is_listed(repository: Path) -> None:
+    commit(repository, "second", new=OPTIMIZER.replace("class Mine", "class New"))
+    arguments = ["HEAD~1", "-o", "mine:Mine,new:New", "--markdown", "--threshold", "300", *QUICK]
+    code, out, err = regress(repository, *arguments)
+    assert code == 0, err
+    assert "| quadratic/New |  | – |  |  | appeared |" in out
+    base = git(repository, "rev-parse", "HEAD~1")
+    assert f"quadratic/Mine: `optbench regress {base[:10]} --budget" in out
+    assert "1 appeared" in out
+    assert "quadratic/New appeared: Cannot import 'new'" in out
+    assert "Measured on cpu, " in out
+
+
+def one_line(folder: Path, *arguments: str) -> tuple[int, str]:
+    code, out, err = regress(folder, *arguments)
+    lines = [line for line in err.splitlines() if not line.startswith("Measuring")]
+    assert len(lines) == 1, err
+    assert out == ""
+    assert len(git(folder, "worktree", "list").splitlines()) == 1
+    return code, lines[0]
+
+
+def test_a_side_that_does_not_import_is_named(repository: Path) -> None:
+    commit(repository, "broken", mine="def broken(:\n")
+    code, said = one_line(repository, "HEAD", "HEAD~1", "-o", "mine:Mine", *QUICK)
+    assert code == 1
+    assert "quadratic/Mine does not start: Cannot import 'mine'" in said
+    assert "HEAD (" in said
+    assert "SyntaxError" in said
+
+
+def test_a_side_that_crashes_is_named(repository: Path) -> None:
+    crashes = OPTIMIZER.replace("    import torch", "    import os\n    import torch").replace(
+        "            for group", "            os._exit(7)\n            for group"
+    )
+    commit(repository, "crashes", mine=crashes)
+    code, said = one_line(repository, "HEAD~1", "-o", "mine:Mine", *QUICK)
+    assert code == 1
+    assert "working tree crashed (exit code 7)" in said
+
+
+def test_a_step_that_raises_is_told_with_its_reason(repository: Path) -> None:
+    raises = OPTIMIZER.replace(
+        "            for group", "            raise ValueError('no way')\n            for group"
+    )
+    commit(repository, "raises", mine=raises)
+    code, said = one_line(repository, "HEAD~1", "-o", "mine:Mine", *QUICK)
+    assert code == 1
+    assert "working tree failed: ValueError: no way" in said
+
+
+def test_code_that_no_side_holds_is_refused(repository: Path) -> None:
+    code, said = one_line(repository, "HEAD", "-o", "torch.optim:NAdam", *QUICK)
+    assert code == 2
+    assert "quadratic/NAdam is not compared: none of its code comes from either side's" in said
+
+
+def test_nothing_in_common_is_refused(repository: Path) -> None:
+    commit(repository, "second", new=OPTIMIZER.replace("class Mine", "class New"))
+    code, said = one_line(repository, "HEAD~1", "-o", "new:New", *QUICK)
+    assert code == 2
+    assert "no benchmark in common" in said
+
+
+def test_a_name_that_exists_nowhere_is_refused(repository: Path) -> None:
+    code, said = one_line(repository, "HEAD", "-o", "mine:Your", *QUICK)
+    assert code == 2
+    assert "exists on neither side" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["mian", "-o", "mine:Mine"], "Unknown revision 'mian'. Did you mean 'main'?"),
+        ([], "There is nothing to compare with"),
+        (["main", "--json", "--markdown"], "--json and --markdown exclude each other"),
+        (["main", "--budget", "0"], "budget=0.0 is not valid"),
+        (["main", "--threshold", "-1"], "threshold=-1.0 is not valid"),
+        (["--python", "/bin/false"], "is no Python interpreter"),
+        (["main", "--baseline", "x.json"], "--baseline goes with no revision, --python, -o"),
+        (["-p", "quadratic", "--baseline", "x.json"], "--baseline goes with no revision"),
+        (["main", "--any-machine"], "--any-machine goes with --baseline only"),
+        (["main", "-o", "a:B,c:D", "--set", "lr=1"], "Setting 'lr=1' needs a label"),
+        (["--baseline", "x.json"], "Baseline 'x.json' does not exist."),
+    ],
+)  # fmt: skip
+def test_wrong_usage_is_one_line(repository: Path, arguments: list[str], expected: str) -> None:
+    code, said = one_line(repository, *arguments)
+    assert code == 2
+    assert expected in said
+
+
+def test_without_a_repository_revisions_are_refused(tmp_path: Path) -> None:
+    code, out, err = regress(tmp_path, "main", "-o", "mine:Mine")
+    assert (code, out) == (2, "")
+    assert "is not in a git repository that can be used (git: fatal: not a git repository" in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_cleans_worktrees_and_workers_up(repository: Path, number: int) -> None:
+    process = start(repository, "HEAD", "-o", "mine:Mine", "-p", "quadratic")
+    parent = psutil.Process(process.pid)
+    deadline = time.monotonic() + 60
+    while len(parent.children()) < 2:  # both workers of the first launch
+        assert time.monotonic() < deadline
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.05)
+    workers = parent.children()
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == "Interrupted."
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert not alive
+    assert len(git(repository, "worktree", "list").splitlines()) == 1
+
+
+def test_two_interpreters_need_no_repository_and_no_own_code(tmp_path: Path) -> None:
+    arguments = ["--python", sys.executable, "-o", "sgd", "--threshold", "300", "--json", *QUICK]
+    code, out, err = regress(tmp_path, *arguments)
+    assert code == 0, err
+    document = json.loads(out)
+    assert document["sides"]["base"]["versions"] == document["sides"]["head"]["versions"]
+    assert {line["quantity"] for line in document["lines"]} == {
+        "forward", "backward", "step", "total",
+    }  # fmt: skip
+
+
+def test_thresholds_come_from_pyproject(repository: Path) -> None:
+    (repository / "pyproject.toml").write_text("[tool.optbench.regress]\nthresold = 5\n")
+    code, said = one_line(repository, "HEAD", "-o", "mine:Mine")
+    assert code == 2
+    assert "Unknown key in [tool.optbench.regress]: 'thresold'. Did you mean 'threshold'?" in said

@@ -1,0 +1,173 @@
+"""A worker measures its side's code with this harness, and says where it does not."""
+
+import subprocess
+import sys
+import sysconfig
+import textwrap
+import venv
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from bench.data import load_mnist
+from bench.regress.launch import Side, SideError, Worker
+from tests.bench.regress.repositories import OPTIMIZER, made
+
+BENCHMARK = {"problem": "quadratic", "optimizer": "mine:Mine", "eval_every": 0, "seed": 0}
+
+
+def side(folder: Path) -> Side:
+    return Side(name="this side", python=sys.executable, paths=(folder,), folder=folder)
+
+
+def setup(**fields: Any) -> dict[str, Any]:
+    return {"tuned": False, "benchmarks": [BENCHMARK | fields]}
+
+
+def own(described: dict[str, Any]) -> bool:
+    (state,) = described["benchmarks"]
+    assert state.keys() == {"own", "needs_closure", "device", "data"}, state
+    return bool(state["own"])
+
+
+def test_blocks_have_the_counted_iterations_and_a_delay_goes_to_its_phase(tmp_path: Path) -> None:
+    made(tmp_path, mine=OPTIMIZER)
+    with Worker(side(tmp_path), setup()) as worker:
+        assert own(worker.ready())
+        assert len(worker.block(0, 3, 5)) == 5
+        delayed = np.array(worker.block(0, 1, 9, ("backward", 0.02)))
+        assert (delayed[:, 2] >= 0.02).all()
+        assert np.median(delayed[:, 3]) < 0.02
+        assert np.median(worker.block(0, 1, 9), axis=0)[2] < 0.02
+
+
+def test_what_the_code_under_test_prints_disturbs_nothing(tmp_path: Path) -> None:
+    loud = OPTIMIZER.replace(
+        "            for group", "            print('loud')\n            for group"
+    )
+    made(tmp_path, mine=loud)
+    with Worker(side(tmp_path), setup()) as worker:
+        worker.ready()
+        assert len(worker.block(0, 1, 2)) == 2
+
+
+def test_code_imported_from_elsewhere_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Something that is imported at start-up shadows the side's own copy."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder in (here, there):
+        folder.mkdir()
+        made(folder, mine=OPTIMIZER)
+    (there / "sitecustomize.py").write_text(
+        f"import sys\nsys.path.insert(0, {str(there)!r})\nimport mine\nsys.path.pop(0)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(there))
+    with Worker(side(here), setup()) as worker:
+        (state,) = worker.ready()["benchmarks"]
+    assert "was imported from" in state["error"]
+    assert "not from this side's" in state["error"]
+
+
+def test_code_of_the_other_side_is_noticed_even_where_this_side_holds_none(tmp_path: Path) -> None:
+    """As when an editable installation leads from a worktree back to the working tree."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder in (here, there):
+        folder.mkdir()
+    made(there, mine=OPTIMIZER)
+    (here / "sitecustomize.py").write_text(f"import sys\nsys.path.append({str(there)!r})\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(here))
+        with Worker(replace(side(here), others=(there,)), setup()) as worker:
+            (state,) = worker.ready()["benchmarks"]
+    assert f"was imported from {there}" in state["error"]
+
+
+def test_an_environment_inside_the_folder_is_not_code_under_test(tmp_path: Path) -> None:
+    """``.venv`` lies in many a working tree."""
+    packages = tmp_path / ".venv" / "lib" / "site-packages"
+    packages.mkdir(parents=True)
+    made(packages, mine=OPTIMIZER)
+    (tmp_path / "sitecustomize.py").write_text(f"import sys\nsys.path.append({str(packages)!r})\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(tmp_path))
+        with Worker(side(tmp_path), setup()) as worker:
+            assert not own(worker.ready())
+
+
+def test_what_a_side_starts_is_ended_with_it(tmp_path: Path) -> None:
+    """A forked helper holds the worker's pipes; it is neither waited for nor left."""
+    forks = "import os, time\nif os.fork() == 0:\n    time.sleep(600)\n    os._exit(0)\n"
+    made(tmp_path, mine=forks + textwrap.dedent(OPTIMIZER))
+    with Worker(side(tmp_path), setup()) as worker:
+        assert own(worker.ready())
+        children = psutil.Process(worker._process.pid).children()
+        assert len(children) == 1
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert not [child for child in alive if child.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_a_name_that_the_side_lacks_is_missing_and_not_an_error(tmp_path: Path) -> None:
+    made(tmp_path, mine=OPTIMIZER)
+    with Worker(side(tmp_path), setup(optimizer="mine:Your")) as worker:
+        assert "Your" in worker.ready()["benchmarks"][0]["missing"]
+    with Worker(side(tmp_path), setup(optimizer="ours:Your")) as worker:
+        assert "ours" in worker.ready()["benchmarks"][0]["missing"]
+
+
+def test_a_loss_that_is_no_longer_finite_ends_the_comparison(tmp_path: Path) -> None:
+    made(tmp_path, mine=OPTIMIZER)
+    with Worker(side(tmp_path), setup(hyperparameters={"lr": 1e9})) as worker:
+        worker.ready()
+        with pytest.raises(SideError, match=r"this side failed: FloatingPointError: the loss"):
+            worker.block(0, 1, 200)
+
+
+def test_a_side_holding_the_optimizers_package_is_measured_with_its_own(tmp_path: Path) -> None:
+    """As in this repository: ``optimizers`` comes from the side, ``bench`` from the harness."""
+    import shutil
+
+    import optimizers
+
+    shutil.copytree(Path(optimizers.__file__).parent, tmp_path / "optimizers")
+    changed = tmp_path / "optimizers" / "diag_ggn.py"
+    changed.write_text(changed.read_text() + "\nraise RuntimeError('the copy of this side')\n")
+    with Worker(side(tmp_path), setup(optimizer="diag_ggn_mc")) as worker:
+        assert "the copy of this side" in worker.ready()["benchmarks"][0]["error"]
+    with Worker(side(tmp_path), setup(optimizer="sgd")) as worker:
+        assert not own(worker.ready())
+
+
+LITTLE = ("mlxtend", "pandas", "platformdirs", "psutil", "pyarrow", "rich", "scipy", "seaborn",
+          "sklearn", "torchvision", "typer")  # fmt: skip
+
+
+@pytest.fixture
+def bare_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Another interpreter, in an environment that lacks most of what this project needs."""
+    environment, packages = tmp_path / "environment", tmp_path / "packages"
+    venv.create(environment, with_pip=False)
+    packages.mkdir()
+    for item in Path(sysconfig.get_path("purelib")).iterdir():
+        if item.name.partition("-")[0].partition(".")[0] not in LITTLE:
+            (packages / item.name).symlink_to(item)
+    monkeypatch.setenv("PYTHONPATH", str(packages))
+    return str(environment / "bin" / "python")
+
+
+def test_a_worker_needs_little_beyond_torch(tmp_path: Path, bare_python: str) -> None:
+    """Another environment may hold torch, numpy and BackPACK only; MNIST was cached before."""
+    load_mnist(split="test", data_root=None)
+    check = subprocess.run([bare_python, "-c", "import torch, pandas"], capture_output=True)
+    assert b"No module named 'pandas'" in check.stderr
+    folder = tmp_path / "code"
+    folder.mkdir()
+    for optimizer in ("sgd", "diag_ggn_exact"):
+        request = setup(problem="mnist_logreg", optimizer=optimizer)
+        with Worker(replace(side(folder), python=bare_python), request) as worker:
+            assert not own(worker.ready())
+            assert len(worker.block(0, 1, 2)) == 2

@@ -1,0 +1,169 @@
+"""History: points over time, change points that are changes, and spikes that are not."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from bench import history, store, terminal
+from bench.cli import app
+from optimizers.errors import UsageError
+from tests.bench.records import made_record
+from tests.bench.regress.repositories import OPTIMIZER, commit, made
+from tests.bench.regress.test_baseline import document
+
+
+def noisy(levels: list[tuple[int, float]], scatter: float, seed: int) -> np.ndarray:
+    generator = np.random.default_rng(seed)
+    values = np.concatenate([np.full(count, level) for count, level in levels])
+    return values * np.exp(generator.normal(0, scatter, len(values)))
+
+
+def test_a_lasting_change_is_found_where_it_happened() -> None:
+    assert history.change_points(noisy([(12, 2.0), (10, 2.3)], 0.01, 0)) == [12]
+    assert history.change_points(noisy([(10, 2.0), (10, 2.3), (10, 2.0)], 0.01, 1)) == [10, 20]
+
+
+@pytest.mark.parametrize("position", [0, 7, 19])
+@pytest.mark.parametrize("height", [1.2, 3.0, 50.0])
+def test_one_spike_is_no_change_point(position: int, height: float) -> None:
+    values = noisy([(20, 2.0)], 0.01, 2)
+    values[position] *= height
+    assert history.change_points(values) == []
+
+
+def test_two_spikes_in_a_row_are_none_either() -> None:
+    values = noisy([(20, 2.0)], 0.01, 3)
+    values[8:10] *= 1.5
+    assert history.change_points(values) == []
+
+
+def test_noise_alone_rarely_makes_a_change_point() -> None:
+    """At most 5 % of 200 series of 30 points with 3 % scatter."""
+    found = sum(bool(history.change_points(noisy([(30, 2.0)], 0.03, seed))) for seed in range(200))
+    assert found <= 10
+
+
+def test_five_percent_in_two_percent_of_scatter_is_found() -> None:
+    """In at least 90 % of 100 series, within two points of where it happened."""
+    found = 0
+    for seed in range(100):
+        changes = history.change_points(noisy([(15, 2.0), (15, 2.1)], 0.02, seed))
+        found += len(changes) == 1 and abs(changes[0] - 15) <= 2
+    assert found >= 90
+
+
+def test_a_change_below_the_threshold_is_none() -> None:
+    assert history.change_points(noisy([(20, 2.0), (20, 2.02)], 0.001, 0)) == []
+
+
+def test_few_points_have_no_change_point() -> None:
+    assert history.change_points([1.0, 1.0, 2.0, 2.0, 2.0]) == []
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Ten sessions, one a day; from the sixth on, SGD takes a half longer, and a commit is why."""
+    monkeypatch.chdir(tmp_path)
+    terminal._console.cache_clear()
+    made(tmp_path, mine=OPTIMIZER)
+    old = commit(tmp_path, "old")
+    new = commit(tmp_path, "slow it down", mine=OPTIMIZER + "# slower\n")
+    for day in range(10):
+        for role, label, factor in (
+            ("training", "sgd", 1.5 if day >= 5 else 1.0),
+            ("plain_gradient", "plain gradient", 1.0),
+        ):
+            phases = (0.001, 0.004 * factor, 0.004 * factor, 0.001 * factor)
+            record = made_record(
+                label=label,
+                phase_s=phases,
+                losses=[1.0] * 20,
+                minutes=24 * 60 * day,
+                role=role,
+                session=f"day {day}",
+                commit=new if day >= 5 else old,
+                run_id=role.replace("_", "x"),
+            )
+            store.save(record, tmp_path / "results")
+    return tmp_path / "results"
+
+
+def optbench(*arguments: str) -> str:
+    result = CliRunner().invoke(app, ["history", *arguments])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_the_command_names_the_change_and_its_commits(results: Path) -> None:
+    printed = optbench()
+    assert "optbench run" in printed
+    assert "+4" in printed
+    assert "slow it down" in printed
+    assert (results / "report" / "history-total.png").stat().st_size > 5_000
+
+
+def test_settings_and_threads_are_series_of_their_own(results: Path) -> None:
+    others: list[dict[str, Any]] = [{"settings": {"lr": 9}}, {"threads": 1}, {"dtype": "float64"}]
+    for day, fields in enumerate(others):
+        store.save(made_record(minutes=day, session="x", run_id=f"{day}", **fields), results)
+    assert sorted(len(item.points) for item in history.load(results)) == [1, 1, 1, 10]
+
+
+def test_points_without_commit_or_plain_gradient_do_no_harm(results: Path) -> None:
+    for day, minutes in enumerate((1, 24 * 60 * 5 - 1)):  # beside the change
+        record = made_record(losses=[1.0] * 20, minutes=minutes, session=f"bare {day}")
+        store.save(record, results)
+    (series,) = history.load(results)
+    assert len(series.points) == 12
+    assert series.judged == "relative"
+    (change,) = series.changes
+    assert series.points["when"][change.first] == change.when
+    assert change.ratio == pytest.approx(1.45, rel=0.01)
+    assert "slow it down" in optbench()
+
+
+def test_json_has_points_and_changes(results: Path) -> None:
+    (series,) = json.loads(optbench("--json"))
+    assert len(series["points"]) == 10
+    assert series["judged"] == "relative"
+    (change,) = series["changes"]
+    assert change["first"] == 5
+    assert change["ratio"] == pytest.approx(14.5 / 10, rel=0.01)
+    assert any("slow it down" in line for line in change["log"])
+
+
+def test_files_of_the_suite_are_points_too_and_damaged_ones_are_named(
+    results: Path,
+) -> None:
+    folder = results / "baselines" / "Linux"
+    folder.mkdir(parents=True)
+    (folder / "0001.json").write_text(json.dumps(document({"adam": 1.2})))
+    (folder / "0002.json").write_text("{")
+    with pytest.warns(store.DamagedRecordWarning, match=r"0002.json"):
+        series = history.load(results)
+    (adam,) = [item for item in series if "(suite)" in item.name]
+    assert adam.points["relative"].tolist() == [1.2]
+    assert adam.changes == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--phase", "stp"], "Unknown phase 'stp'. Did you mean 'step'?"),
+        (["--results", "nowhere"], "Results folder 'nowhere' does not exist."),
+        (["-o", "adma"], "has no series of problem None, optimizer adma"),
+    ],
+)
+def test_wrong_usage_is_one_line(results: Path, arguments: list[str], message: str) -> None:
+    result = CliRunner().invoke(app, ["history", *arguments])
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_an_empty_folder_says_how_to_fill_it(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="holds no timings: run 'optbench run'"):
+        history.load(tmp_path)
