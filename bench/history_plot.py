@@ -60,6 +60,6 @@ def _draw(
     low, high = np.nanmin(values), np.nanmax(values)
     margin = max(0.15 * (high - low), 0.02 * high)
     axes.set_ylim(max(0.0, low - margin), high + margin)
-    locator = AutoDateLocator(minticks=3, maxticks=6)
+    locator = AutoDateLocator(minticks=3)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))

@@ -63,12 +63,11 @@ def history(
 def _table(series: Sequence["Series"]) -> tuple[list[str], list[list[str]]]:
     from bench import tables
 
-    header = ["series", "sessions", "first", "last", "ms, last", "cost, last", "changes"]
+    header = ["series", "sessions", "last", "ms then", "cost then", "changes"]
     return header, [
         [
             item.name,
             str(len(item.points)),
-            f"{item.points['when'].iloc[0]:%Y-%m-%d}",
             f"{item.points['when'].iloc[-1]:%Y-%m-%d}",
             tables.milliseconds(item.points["seconds"].iloc[-1]),
             _cost(item.points["relative"].iloc[-1]),

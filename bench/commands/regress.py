@@ -136,11 +136,12 @@ def regress(
     ):
         base_side = replace(base_side, others=head_side.paths)
         head_side = replace(head_side, others=base_side.paths)
-        names = optimizer or _own_optimizers(base_side, head_side)
-        specs = _specs(problem or "mnist_cnn", names, setting or [])
+        wanted = optimizer or _own_optimizers(base_side, head_side)
+        specs = _specs(problem or "mnist_cnn", wanted, setting or [])
         specs = [replace(spec, batch_size=batch_size, device=device) for spec in specs]
         comparison.survey(head_side, specs)
-        what = f"Measuring {len(specs)} benchmarks of {head_side.name} against {base_side.name}"
+        names = ", ".join(comparison.key(spec) for spec in specs)
+        what = f"Measuring {names}: {head_side.name} against {base_side.name}"
         with LaunchProgress(terminal.errors(), what) as progress:
             outcome = comparison.compare(
                 base_side,

@@ -65,8 +65,15 @@ def one_sided(outcome: Comparison) -> list[str]:
 
 
 def measured_on(outcome: Comparison) -> str:
-    """Device and data of the benchmarks."""
-    return "Measured on " + "; ".join(dict.fromkeys(outcome.data.values())) + "."
+    """Device and data of the benchmarks, and the libraries in which the sides differ."""
+    text = "Measured on " + "; ".join(dict.fromkeys(outcome.data.values())) + "."
+    base, head = (outcome.described[side]["versions"] for side in ("base", "head"))
+    differing = [
+        f"{name} {base.get(name, 'absent')} and {head.get(name, 'absent')}"
+        for name in dict.fromkeys((*base, *head))
+        if base.get(name) != head.get(name)
+    ]
+    return f"{text} Base and head have {', '.join(differing)}." if differing else text
 
 
 def worst(outcome: Comparison) -> list[str]:

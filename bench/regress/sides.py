@@ -110,7 +110,7 @@ def side(
     interpreter = "" if python == sys.executable else f" with {python}"
     if repository is None or revision is None:
         root = folder if repository is None else repository.root
-        name = WORKING_TREE if repository is not None else str(folder)
+        name = WORKING_TREE if repository is not None else "this code"
         yield Side(
             name=name + interpreter, python=python, paths=_paths(root, folder), folder=folder
         )

@@ -39,9 +39,9 @@ def main() -> None:
 def import_harness(paths: list[str]) -> None:
     """Put a side's folders first on ``sys.path``, and load the harness from beside this file."""
     sys.path[:0] = paths
-    _load("bench")
     if not any((Path(path) / "optimizers" / "spec.py").is_file() for path in paths):
         _load("optimizers")
+    _load("bench")
 
 
 def _load(package: str) -> ModuleType:

@@ -54,12 +54,9 @@ def main() -> None:
             )  # fmt: skip
             print(f"session {session + 1} of {options.sessions}", flush=True)
         print(_call(folder, sys.executable, "-m", "bench", "history"))
-        options.output.mkdir(parents=True, exist_ok=True)
-        for figure in (Path(folder) / "results" / "report").glob("history-total.*"):
-            shutil.copy(figure, options.output)
-        shutil.copytree(
-            Path(folder) / "results" / "runs", options.output / "runs", dirs_exist_ok=True
-        )
+        for part in ("runs", "report"):
+            source = Path(folder) / "results" / part
+            shutil.copytree(source, options.output / part, dirs_exist_ok=True)
 
 
 def _call(folder: str, *command: str) -> str:
