@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 @shared.in_one_line
 def regress(
     base: Annotated[
-        str | None, typer.Argument(help="Git revision to compare with.", show_default=False)
+        str | None,
+        typer.Argument(metavar="[BASE]", help="Git revision to compare with.", show_default=False),
     ] = None,
     head: Annotated[
-        str | None, typer.Argument(help="Git revision to judge; the working tree by default.")
+        str | None,
+        typer.Argument(metavar="[HEAD]", help="Revision to judge; the working tree by default."),
     ] = None,
     problem: Annotated[
         str | None,
@@ -52,14 +54,9 @@ def regress(
             "code is in the repository.",
         ),
     ] = None,
-    setting: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="[LABEL.]KEY=VALUE", help="A hyperparameter."),
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(help="Mini-batch size; the problem's own by default.")
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:<i>.")] = "auto",
+    setting: shared.Setting = None,
+    batch_size: shared.BatchSize = None,
+    device: shared.Device = "auto",
     data_root: shared.DataRoot = None,
     budget: Annotated[
         float | None,

@@ -36,10 +36,7 @@ def run(
             help="Optimizers: names or package.module:Class; all built-in ones by default.",
         ),
     ] = None,
-    setting: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="[LABEL.]KEY=VALUE", help="A hyperparameter."),
-    ] = None,
+    setting: shared.Setting = None,
     seeds: Annotated[int, typer.Option(help="Number of seeds: 0, 1, ...")] = 3,
     iterations: Annotated[
         int | None,
@@ -59,11 +56,9 @@ def run(
             help="Stop when an evaluation reaches this, as in accuracy=0.97.",
         ),
     ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(help="Mini-batch size; the problem's own by default.")
-    ] = None,
+    batch_size: shared.BatchSize = None,
     eval_every: Annotated[int, typer.Option(help="Iterations between evaluations.")] = 50,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:<i>.")] = "auto",
+    device: shared.Device = "auto",
     dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
     split: Annotated[
         str, typer.Option(help="Evaluate on: test, or validation (to choose settings).")

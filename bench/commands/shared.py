@@ -16,6 +16,14 @@ FAILED, WRONG_USAGE, REGRESSION, INTERRUPTED = 1, 2, 3, 130
 
 Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Results folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
+Setting = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="[LABEL.]KEY=VALUE", help="A hyperparameter."),
+]
+BatchSize = Annotated[
+    int | None, typer.Option(help="Mini-batch size; the problem's own by default.")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:<i>.")]
 DataRoot = Annotated[
     str | None,
     typer.Option(help="Folder with MNIST/raw/*-ubyte; OPTBENCH_DATA does the same."),

@@ -1,7 +1,6 @@
 """Progress of comparisons on the terminal: a bar with the time left, or a few plain lines."""
 
 from time import perf_counter
-from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
@@ -46,12 +45,7 @@ class LaunchProgress:
             self._console.print(self._what, highlight=False, markup=False, soft_wrap=True)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Take the bar away."""
         if self._live:
             self._bar.stop()
