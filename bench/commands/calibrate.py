@@ -83,6 +83,9 @@ def _conclude(settings: "Settings", results: Path, *, as_json: bool) -> None:
         print(json.dumps({"rows": summary, "results": str(results)}, indent=2))
         return
     terminal.print_table(title, calibration_report.table(summary))
+    rule = f"pytest-benchmark's {calibration_report.RULE} on the same samples: share of alarms"
+    terminal.print_table(rule, calibration_report.rule_table(summary))
+    terminal.say("Shares with their exact 95 % intervals; seconds: median until it stopped.")
     terminal.say(f"Trials, judgements and figure: {results}")
 
 

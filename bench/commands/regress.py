@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 def regress(
     base: Annotated[
         str | None,
-        typer.Argument(metavar="[BASE]", help="Git revision to compare with.", show_default=False),
+        typer.Argument(metavar="BASE", help="Git revision to compare with.", show_default=False),
     ] = None,
     head: Annotated[
         str | None,
-        typer.Argument(metavar="[HEAD]", help="Revision to judge; the working tree by default."),
+        typer.Argument(metavar="HEAD", help="Revision to judge; the working tree by default."),
     ] = None,
     problem: Annotated[
         str | None,

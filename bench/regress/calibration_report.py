@@ -27,10 +27,12 @@ from bench.regress.procedure import (
 )
 
 RULE = "median:5%"
+_RULES = ("rule_total", "rule_any", "rule_total_once", "rule_any_once")
+_GOLDEN = (5**0.5 - 1) / 2
 CONFIDENCE = 0.95  # of the intervals of counts
-HEADER = [
-    "change", "comparisons", "alarms", "share (95 %)", "right phase", "in the total", "seconds",
-    f"pytest-benchmark {RULE}", "the same, one process each",
+HEADER = ["change", "comparisons", "alarms", "right phase", "alarm in the total", "seconds"]
+RULE_HEADER = [
+    "change", "all launches, total", "any phase", "one launch each, total", "any phase",
 ]  # fmt: skip
 
 
@@ -158,29 +160,31 @@ def rows(judgements: Iterable[Judgement]) -> list[dict[str, Any]]:
                 "median_s": float(group["seconds"].median()),
                 "decided": int(group["decided"].sum()),
                 "median_ratio": float(group["total_ratio"].median()),
-                **{
-                    rule: int(group[rule].sum())
-                    for rule in ("rule_total", "rule_any", "rule_total_once", "rule_any_once")
-                },
+                **{rule: int(group[rule].sum()) for rule in _RULES},
             }
         )
     return found
 
 
 def table(summary: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    """The summary as text."""
+    """What ``regress`` said, as text."""
     return HEADER, [
         [
-            f"+{100 * row['delay']:g} %" if row["delay"] else "none (A/A')",
+            _name(row["delay"]),
             str(row["comparisons"]),
-            str(row["alarms"]),
             share(row["alarms"], row["comparisons"]),
             share(row["right_phase"], row["alarms"]) if row["delay"] and row["alarms"] else "–",
             share(row["total_slower"], row["comparisons"]),
             f"{row['median_s']:.0f}",
-            f"{row['rule_total']} total, {row['rule_any']} any phase",
-            f"{row['rule_total_once']} total, {row['rule_any_once']} any phase",
         ]
+        for row in summary
+    ]
+
+
+def rule_table(summary: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    """What pytest-benchmark's rule says of the same samples, as text."""
+    return RULE_HEADER, [
+        [_name(row["delay"]), *(share(row[rule], row["comparisons"]) for rule in _RULES)]
         for row in summary
     ]
 
@@ -192,9 +196,9 @@ def power_by_time(trials: Sequence[Trial]) -> pd.DataFrame:
         Columns ``delay``, ``launches``, ``seconds`` (median), ``share``.
     """
     found = []
-    most = min(len(trial.elapsed_s) for trial in trials)
+    most = int(np.median([len(trial.elapsed_s) for trial in trials]))
     for launches in range(MIN_LAUNCHES, most + 1):
-        for trial in trials:
+        for trial in (trial for trial in trials if len(trial.elapsed_s) >= launches):
             for arm in range(1, len(trial.delays)):
                 monitor = Monitor([THRESHOLD] * len(QUANTITIES))
                 monitor.stops(_effects(trial, arm)[:launches], 1.0, last=True)
@@ -219,16 +223,17 @@ def figure(trials: Sequence[Trial], judgements: Sequence[Judgement], title: str)
     with mpl.rc_context(plots.STYLE):
         drawing = Figure(figsize=(10.5, 4.2), layout="constrained")
         left, right = drawing.subplots(1, 2)
-        estimates["%"] = 100 * (estimates["total_ratio"] - 1)
-        sns.stripplot(
-            estimates, x="%", y="change", order=names, hue="change", palette=colours, ax=left,
-            jitter=0.25, alpha=0.6, size=4, legend=False,
-        )  # fmt: skip
         for row, name in enumerate(names):
-            true = 100 * estimates.loc[estimates["change"] == name, "delay"].iloc[0]
+            group = estimates[estimates["change"] == name]
+            spread = 0.5 * ((_GOLDEN * np.arange(len(group))) % 1 - 0.5)  # dots side by side
+            changes = 100 * (group["total_ratio"] - 1)
+            left.plot(changes, row + spread, "o", color=colours[name], alpha=0.6, ms=4)
+            true = 100 * group["delay"].iloc[0]
             left.plot([true, true], [row - 0.4, row + 0.4], color="black", lw=1.5)
+        left.set_yticks(range(len(names)), names)
+        left.invert_yaxis()
+        left.grid(visible=False, axis="y")
         left.set_xlabel("estimated change of the iteration, % (bar: injected)")
-        left.set_ylabel("")
         curve = power_by_time(trials)
         for index, name in enumerate(names):
             part = curve[[_name(delay) == name for delay in curve["delay"]]]
@@ -240,7 +245,8 @@ def figure(trials: Sequence[Trial], judgements: Sequence[Judgement], title: str)
         right.set_ylim(-3, 103)
         right.set_xlabel("seconds of a comparison, launches included")
         right.set_ylabel("called slower, % of comparisons")
-        right.legend(title="delay")
+        handles, labels = right.get_legend_handles_labels()
+        drawing.legend(handles, labels, title="delay", loc="outside lower center", ncols=len(names))
         drawing.suptitle(title)
     return drawing
 
@@ -255,4 +261,4 @@ def write(
 
 
 def _name(delay: float) -> str:
-    return f"+{100 * delay:g} %" if delay else "none"
+    return f"+{100 * delay:g} %" if delay else "none (A/A')"

@@ -269,7 +269,9 @@ def _launch(
         else:
             for worker in workers:  # the first block of a process is like no other
                 worker.block(number, 1, plans[name].warm)
-        blocks = totals(take_turns([partial(w.block, number) for w in workers], plans[name]))
+        arms = [partial(worker.block, number) for worker in workers]
+        odd = outcome.launches % 2 == 1
+        blocks = totals(take_turns(arms, plans[name], last_first=odd))
         outcome.blocks.setdefault(name, []).append(blocks)
         effects.append(launch_effect(blocks[:, 0], blocks[:, 1]))
     return np.concatenate(effects)

@@ -60,19 +60,24 @@ def size(workers: Sequence[Worker], benchmark: int) -> Plan:
     return plan(float(np.median(np.sum(rows, axis=-1))))
 
 
-def take_turns(arms: Sequence[Arm], planned: Plan) -> Array:
+def take_turns(arms: Sequence[Arm], planned: Plan, *, last_first: bool = False) -> Array:
     """Measure every arm in every turn, in an order that is reversed from turn to turn.
+
+    A block that follows one of the same process finds its caches warm. In ABBAABBA that happens to
+    B more often than to A, so that callers let the other arm begin in every second launch.
 
     Args:
         arms: Each measures a block of given warm and counted iterations.
         planned: How many of them, and how often.
+        last_first: Begin with the last arm.
 
     Returns:
         Seconds, ``[turns, arms, iterations, phases]``.
     """
     blocks = []
     for turn in range(planned.turns):
-        order = range(len(arms)) if turn % 2 == 0 else reversed(range(len(arms)))
+        forwards = (turn % 2 == 0) != last_first
+        order = range(len(arms)) if forwards else reversed(range(len(arms)))
         measured = {arm: arms[arm](planned.warm, planned.iterations) for arm in order}
         blocks.append([measured[arm] for arm in range(len(arms))])
     return np.array(blocks, dtype=np.float64)

@@ -156,6 +156,7 @@ def test_table_and_figure_are_written(settings: Settings, tmp_path: Path) -> Non
     calibration_report.write(tmp_path, trials, judgements, "a title")
     assert (tmp_path / "calibration.png").stat().st_size > 10_000
     assert len((tmp_path / "judgements.csv").read_text().splitlines()) == 13
-    header, body = calibration_report.table(calibration_report.rows(judgements))
-    assert [row[0] for row in body] == ["none (A/A')", "+2 %", "+5 %", "+10 %"]
-    assert all(len(row) == len(header) for row in body)
+    summary = calibration_report.rows(judgements)
+    for header, body in (calibration_report.table(summary), calibration_report.rule_table(summary)):
+        assert [row[0] for row in body] == ["none (A/A')", "+2 %", "+5 %", "+10 %"]
+        assert all(len(row) == len(header) for row in body)

@@ -33,5 +33,8 @@ def test_the_order_is_reversed_from_turn_to_turn_and_times_go_to_their_arm() -> 
     arms = [arm("a", 1.0), arm("b", 2.0), arm("c", 3.0)]
     blocks = take_turns(arms, Plan(warm=1, iterations=2, turns=4))
     assert "".join(order) == "abccbaabccba"
+    order.clear()
+    take_turns(arms, Plan(warm=1, iterations=2, turns=2), last_first=True)
+    assert "".join(order) == "cbaabc"
     assert blocks.shape == (4, 3, 2, 4)
     assert blocks[:, :, 0, 0].tolist() == [[1.0, 2.0, 3.0]] * 4
