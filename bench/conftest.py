@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from bench import allocator, environment
+from optimizers import REGISTRY
+from optimizers.errors import UsageError
 
 ROUNDS = 30
 STORAGE = "results/baselines"
@@ -51,6 +53,11 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.benchmark_storage == "file://./.benchmarks":
         config.option.benchmark_storage = f"file://{config.invocation_params.dir / STORAGE}"
     sys.path.append(os.getcwd())  # so that mymodule:MyOptimizer is found
+    try:
+        for name in config.option.optbench_optimizer:
+            REGISTRY.get(name)
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
     allocator.tune()
 
 

@@ -84,6 +84,12 @@ def test_full_adds_optimizers_problems_and_batch_sizes(tmp_path: Path) -> None:
         assert part in names, part
 
 
+def test_an_unknown_optimizer_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    finished = suite(tmp_path, "--optbench-optimizer=adma")
+    assert finished.returncode == 4
+    assert "Unknown optimizer 'adma'. Did you mean 'adam'?" in finished.stderr + finished.stdout
+
+
 def test_the_suite_says_where_it_is(tmp_path: Path) -> None:
     """As the README has it: ``pytest $(python -m bench.suite) --benchmark-only``."""
     said = subprocess.run(
