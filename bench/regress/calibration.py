@@ -5,7 +5,7 @@ code as it is (A); the other runs it as it is too (A'), and in other blocks with
 share of the iteration spent busily in one phase. So every pair of A with another arm is a
 comparison as ``regress`` makes it: two processes, blocks in turns, the same procedure. One thing
 differs: the second process runs three blocks to the first one's one and more often finds its caches
-warm. That makes it slightly faster (half a percent was seen), and alarms for delays rarer.
+warm. That makes it slightly faster (0.7 % was seen), and alarms for delays rarer.
 """
 
 import io
