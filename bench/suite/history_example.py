@@ -55,8 +55,8 @@ def main() -> None:
             print(f"session {session + 1} of {options.sessions}", flush=True)
         print(_call(folder, sys.executable, "-m", "bench", "history"))
         for part in ("runs", "report"):
-            source = Path(folder) / "results" / part
-            shutil.copytree(source, options.output / part, dirs_exist_ok=True)
+            made = Path(folder) / "results" / part
+            shutil.copytree(made, options.output / part, dirs_exist_ok=True)
 
 
 def _call(folder: str, *command: str) -> str:
