@@ -66,7 +66,7 @@ def pytest_report_header(config: pytest.Config) -> str:
     ignored = [
         option
         for option, default in (("min_rounds", 5), ("max_time", "1.0"), ("precision", None))
-        if str(config.getoption(f"benchmark_{option}")) != str(default)
+        if str(config.getoption(f"benchmark_{option}", default)) != str(default)
     ]
     line = f"optbench: {config.getoption('optbench_rounds')} rounds of each benchmark"
     names = ", ".join(f"--benchmark-{option.replace('_', '-')}" for option in ignored)
