@@ -128,8 +128,8 @@ def fingerprint(facts: dict[str, Any]) -> str:
 def commit(folder: Path) -> str | None:
     """The git commit of a folder, with ``-dirty`` if tracked files differ; ``None`` without git."""
     try:
-        head = _git(folder, "rev-parse", "HEAD")
-        changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
+        head = git(folder, "rev-parse", "HEAD")
+        changes = git(folder, "status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.SubprocessError):
         return None
     return head + ("-dirty" if changes else "")
@@ -138,16 +138,17 @@ def commit(folder: Path) -> str | None:
 def log(folder: Path, before: str, after: str, most: int) -> list[str]:
     """The commits after one and up to another, newest first; empty where git knows them not."""
     try:
-        lines = _git(folder, "log", "--oneline", f"--max-count={most}", f"{before}..{after}", "--")
+        lines = git(folder, "log", "--oneline", f"--max-count={most}", f"{before}..{after}", "--")
     except (OSError, subprocess.SubprocessError):
         return []
     return lines.splitlines()
 
 
-def _git(folder: Path, *arguments: str) -> str:
+def git(folder: Path, *arguments: str, timeout_s: float | None = 10) -> str:
+    """What git prints, in a folder; raises what ``subprocess.run`` raises."""
     command = ["git", "-C", str(folder), *arguments]
     return subprocess.run(
-        command, check=True, capture_output=True, text=True, timeout=10
+        command, check=True, capture_output=True, text=True, timeout=timeout_s
     ).stdout.strip()
 
 

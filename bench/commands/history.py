@@ -14,7 +14,6 @@ from optimizers.errors import UsageError, unknown
 if TYPE_CHECKING:
     from bench.history import Change, Series
 
-_PHASES = ("forward", "backward", "step", "total")
 _DRAWN = 12
 
 
@@ -34,9 +33,10 @@ def history(
     by more than 2.5 %. One spike is not a change point.
     """
     from bench import history, history_plot, plots
+    from bench.regress.procedure import QUANTITIES
 
-    if phase not in _PHASES:
-        raise unknown("phase", phase, _PHASES)
+    if phase not in QUANTITIES:
+        raise unknown("phase", phase, QUANTITIES)
     series = [
         item
         for item in history.load(results, phase)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import environment
 from bench.regress.launch import Side
 from optimizers.errors import UsageError, unknown
 
@@ -163,5 +164,4 @@ def _paths(root: Path, folder: Path) -> tuple[Path, ...]:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(folder), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    return environment.git(folder, *arguments, timeout_s=None)  # a checkout may take long

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import torch
 
+from bench.record import PHASES
 from bench.training import Training
 
 
@@ -30,7 +31,7 @@ class PhaseRounds:
             training.step,
             training.judge,
         ]
-        self._timed = ("data", "forward", "backward", "step").index(phase)
+        self._timed = PHASES.index(phase)
         self._next = 0
 
     def set_up(self) -> None:
