@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bench import atomic
 from bench.record import COLUMNS, DONE, RunRecord
 from optimizers.errors import UsageError
 
@@ -60,19 +61,11 @@ def save(record: RunRecord, results: str | Path) -> Path:
     folder = runs_folder(Path(results))
     folder.mkdir(parents=True, exist_ok=True)
     final = folder / f"{record.key}.parquet"
-    temporary = folder / f".{record.key}.{os.getpid()}.tmp"
     metadata = json.dumps(record.metadata(), allow_nan=False)
     table = pa.table({name: record.values[name] for name in COLUMNS})
     table = table.replace_schema_metadata({_METADATA_KEY: metadata.encode()})
-    try:
-        with temporary.open("wb") as file:
-            pq.write_table(table, file, write_page_checksum=True)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, final)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync_folder(folder)
+    with atomic.writing(final) as file:
+        pq.write_table(table, file, write_page_checksum=True)
     return final
 
 
@@ -157,13 +150,3 @@ def find(
         ):
             return record
     return None
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename durable; only POSIX systems open folders."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
