@@ -76,7 +76,7 @@ def compare(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(against_baseline._Suite, "matching", lambda _: suite)
         monkeypatch.setattr(against_baseline, "_machine", lambda: MACHINE)
         defaults: dict[str, Any] = {
-            "threshold": lambda *_: 0.025, "budget_s": 1e-3, "any_machine": False,
+            "threshold": lambda *_: 0.025, "budget_s": 1e-9, "any_machine": False,
             "on_launch": lambda *_: None,
         }  # fmt: skip
         return against_baseline.compare(base, **(defaults | options))
