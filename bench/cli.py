@@ -12,7 +12,17 @@ from typing import Annotated
 import typer
 
 from bench import terminal
-from bench.commands import calibrate, doctor, history, records, regress, run, shared
+from bench.commands import (
+    calibrate,
+    doctor,
+    history,
+    recommend,
+    records,
+    regress,
+    run,
+    shared,
+    sweep,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,6 +32,8 @@ app = typer.Typer(
     help="Compare neural-network optimizers, with evidence, on this machine.",
 )
 app.command()(run.run)
+app.command()(sweep.sweep)
+app.command()(recommend.recommend)
 app.command("list")(records.list_)
 app.command()(records.show)
 app.command()(records.query)

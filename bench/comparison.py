@@ -67,6 +67,7 @@ def yardstick_spec(spec: RunSpec) -> RunSpec:
         seconds=YARDSTICK_S,
         until=None,
         eval_every=0,
+        curvature_every=0,
     )
 
 

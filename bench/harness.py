@@ -9,8 +9,9 @@ import math
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from bench.prepare import Prepared, prepare
 from bench.record import COLUMNS, PHASES, RunRecord, Status, reaches
 from bench.spec import RunSpec
 from bench.training import Training
+from optimizers.curvature.statistics import Observed, curvature_statistics
 from optimizers.spec import BoundOptimizer, describe
 
 BLOCK = 50
@@ -28,7 +30,13 @@ BLOCK = 50
 OnIteration = Callable[[int], None]
 
 
-def run(spec: RunSpec, *, session: str = "", on_iteration: OnIteration | None = None) -> RunRecord:
+def run(
+    spec: RunSpec,
+    *,
+    session: str = "",
+    on_iteration: OnIteration | None = None,
+    shared: bool = False,
+) -> RunRecord:
     """Run one optimizer on one problem with one seed.
 
     Torch's global random state is left as it was.
@@ -37,6 +45,8 @@ def run(spec: RunSpec, *, session: str = "", on_iteration: OnIteration | None = 
         spec: What to run.
         session: Name of the command or program that this run belongs to.
         on_iteration: Called between iterations, outside the clock, with the iterations done.
+        shared: Other runs share the machine meanwhile; the record says so, since its times are
+            no timings then.
 
     Returns:
         The record. A run that raises is a record with the status ``failed`` and its traceback;
@@ -45,39 +55,72 @@ def run(spec: RunSpec, *, session: str = "", on_iteration: OnIteration | None = 
     Raises:
         UsageError: The run cannot begin.
     """
-    return execute(prepare(spec), session=session, on_iteration=on_iteration)
+    return execute(prepare(spec), session=session, on_iteration=on_iteration, shared=shared)
 
 
 def execute(
-    prepared: Prepared, *, session: str = "", on_iteration: OnIteration | None = None
+    prepared: Prepared,
+    *,
+    session: str = "",
+    on_iteration: OnIteration | None = None,
+    shared: bool = False,
 ) -> RunRecord:
     """Run what was prepared; see :func:`run`."""
-    spec, device = prepared.spec, torch.device(prepared.spec.device)
-    started_at, wall = datetime.now(UTC), time.perf_counter()
-    described = environment.describe(device)
+    device, wall = torch.device(prepared.spec.device), time.perf_counter()
+    record = blank(prepared, session=session, shared=shared)
     cuda = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=cuda):
         loop = _Loop(prepared, device, on_iteration)
         outcome = loop.run()
-    settings = describe(dict(prepared.optimizer.defaults) | prepared.given)
-    config = asdict(spec) | {"settings": settings}
-    return RunRecord(
-        run_id=prepared.run_id,
-        started_at=started_at,
-        session=session,
-        config=config,
+    return replace(
+        record,
         status=outcome.status,
         diverged_at=outcome.diverged_at,
         error=outcome.error,
-        environment=described,
-        data=asdict(prepared.problem.source),
         values=loop.values(),
         evaluations=loop.evaluations,
-        metrics=dict(prepared.problem.metrics),
+        curvature=loop.curvature(),
         peak_memory_bytes=loop.peak_memory_bytes,
         warmup_s=loop.warmup_s,
         wall_s=time.perf_counter() - wall,
     )
+
+
+def blank(prepared: Prepared, *, session: str = "", shared: bool = False) -> RunRecord:
+    """The record of a run that begins now, without anything that it yields.
+
+    It stands for the run where it ends without a word: the status is ``failed``.
+    """
+    settings = describe(dict(prepared.optimizer.defaults) | prepared.given)
+    described = environment.describe(torch.device(prepared.spec.device))
+    return RunRecord(
+        run_id=prepared.run_id,
+        started_at=datetime.now(UTC),
+        session=session,
+        config=asdict(prepared.spec) | {"settings": settings},
+        status="failed",
+        diverged_at=None,
+        error="",
+        environment=described | {"shared": shared},
+        data=asdict(prepared.problem.source),
+        values=_columns([], [], []),
+        metrics=dict(prepared.problem.metrics),
+    )
+
+
+def _columns(
+    losses: list[float], accuracies: list[float], phases: list[list[float]]
+) -> dict[str, np.ndarray]:
+    """Raw values as the columns of a record, as many rows as all of them have."""
+    rows = min(len(losses), len(accuracies), len(phases))
+    seconds = np.array(phases[:rows], dtype=np.float64).reshape(rows, len(PHASES))
+    columns = [
+        np.arange(rows, dtype=np.int64),
+        np.array(losses[:rows], dtype=np.float64),
+        np.array(accuracies[:rows], dtype=np.float64),
+        *seconds.T,
+    ]
+    return dict(zip(COLUMNS, columns, strict=True))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +147,7 @@ class _Loop:
         self._accuracies: list[float] = []
         self._phases: list[list[float]] = []
         self._clocked_s = 0.0
+        self._curvature: list[dict[str, Any]] = []
         self.evaluations: list[dict[str, float]] = []
         self.peak_memory_bytes: int | None = None
         self.warmup_s = 0.0
@@ -138,15 +182,12 @@ class _Loop:
 
     def values(self) -> dict[str, np.ndarray]:
         """Raw values per iteration, for the record."""
-        rows = min(len(self._losses), len(self._accuracies), len(self._phases))
-        phases = np.array(self._phases[:rows], dtype=np.float64).reshape(rows, len(PHASES))
-        columns = [
-            np.arange(rows, dtype=np.int64),
-            np.array(self._losses[:rows], dtype=np.float64),
-            np.array(self._accuracies[:rows], dtype=np.float64),
-            *phases.T,
-        ]
-        return dict(zip(COLUMNS, columns, strict=True))
+        return _columns(self._losses, self._accuracies, self._phases)
+
+    def curvature(self) -> list[dict[str, Any]]:
+        """Rows of the curvature's statistics, of the iterations that are kept, for the record."""
+        kept = min(len(self._losses), len(self._phases))
+        return [row for row in self._curvature if row["iteration"] < kept]
 
     def _build(self) -> Training:
         """A fresh model in training, the same for every call of a seed."""
@@ -173,7 +214,12 @@ class _Loop:
             return
         done = 0
         while spec.iterations is None or done < spec.iterations:
-            iterate()
+            if bound.observing is not None and self._observation_due(done):
+                with bound.observing() as observed:
+                    iterate()
+                self._note_curvature(observed, done)
+            else:
+                iterate()
             done += 1
             if self._on_iteration is not None:
                 self._on_iteration(done)
@@ -190,6 +236,19 @@ class _Loop:
         final = self.evaluations[-1].values() if self.evaluations else ()
         if not all(math.isfinite(value) for value in final):
             raise _DivergenceError(done)
+
+    def _observation_due(self, iteration: int) -> bool:
+        every, budget = self._spec.curvature_every, self._spec.iterations
+        return bool(every) and (iteration % every == 0 or iteration + 1 == budget)
+
+    def _note_curvature(self, observed: list[Observed], iteration: int) -> None:
+        """Keep the statistics of what an iteration's step preconditioned with.
+
+        On CUDA this waits for the device, between iterations and only where it is due.
+        """
+        self._curvature += [
+            {"iteration": iteration, **row} for row in curvature_statistics(observed)
+        ]
 
     def _read_block(self) -> None:
         """Read the losses of the block from the device.

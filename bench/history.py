@@ -181,8 +181,8 @@ def _changes(points: pd.DataFrame, column: str) -> list[Change]:
 
 
 def _from_runs(results: Path) -> Iterator[dict[str, Any]]:
-    """One point per session, label and phase."""
-    records = [record for _, record in store.scan(results)]
+    """One point per session, label and phase; runs that shared the machine tell no time."""
+    records = [record for _, record in store.scan(results) if not record.shared]
     sessions: dict[tuple[Any, ...], list[RunRecord]] = {}
     for record in records:
         if record.role == "training" and record.status in DONE and len(record.seconds):

@@ -25,7 +25,13 @@ ITERATIONS = 3
 def memory_spec(spec: RunSpec) -> RunSpec:
     """The memory run that belongs to a training run."""
     return replace(
-        spec, role="memory", iterations=ITERATIONS, seconds=None, until=None, eval_every=0
+        spec,
+        role="memory",
+        iterations=ITERATIONS,
+        seconds=None,
+        until=None,
+        eval_every=0,
+        curvature_every=0,
     )
 
 

@@ -20,7 +20,7 @@ class Entry:
 
 
 def comparison_specs(
-    base: RunSpec, optimizers: Sequence[str], assignments: Sequence[str], seeds: int
+    base: RunSpec, optimizers: Sequence[str], assignments: Sequence[str], seeds: Sequence[int]
 ) -> list[RunSpec]:
     """The runs of a comparison, seed by seed, so that drift of the machine hits all labels.
 
@@ -28,13 +28,11 @@ def comparison_specs(
         base: What all runs have in common.
         optimizers: ``[LABEL=]NAME`` or comma-separated lists of them; all built-in ones if empty.
         assignments: ``[LABEL.]KEY=VALUE``.
-        seeds: How many seeds, 0, 1, 2, ...
+        seeds: The seeds.
 
     Raises:
         UsageError: An option that cannot be read, or that names nothing.
     """
-    if seeds < 1:
-        raise UsageError(f"seeds={seeds} is not valid: it is a whole number >= 1.")
     entries = parse_optimizers(optimizers or list(OPTIMIZERS))
     settings = parse_settings(assignments, entries)
     return [
@@ -45,9 +43,33 @@ def comparison_specs(
             hyperparameters=settings[entry.label],
             seed=seed,
         )
-        for seed in range(seeds)
+        for seed in seeds
         for entry in entries
     ]
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Read a number of seeds (``3``: 0, 1, 2), or seeds and ranges (``5,7``, ``100-104``).
+
+    Raises:
+        UsageError: It is neither, or a seed occurs twice.
+    """
+    rule = (
+        f"--seeds '{text}' is not valid: write how many (3 means 0, 1, 2), or which, as in 100-104 "
+        "or 5,7,9."
+    )
+    if text.strip().isdecimal():
+        seeds = list(range(int(text)))
+    else:
+        seeds = []
+        for part in text.split(","):
+            first, dash, last = (item.strip() for item in part.partition("-"))
+            if not first.isdecimal() or (dash and not last.isdecimal()):
+                raise UsageError(rule)
+            seeds += range(int(first), int(last or first) + 1)
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise UsageError(rule)
+    return seeds
 
 
 def parse_optimizers(options: Sequence[str]) -> list[Entry]:
@@ -90,8 +112,7 @@ def parse_settings(
         UsageError: An assignment that cannot be read, a label that was not selected, or a key
             that no selected optimizer has.
     """
-    labels = {entry.label: entry for entry in entries}
-    settings: dict[str, dict[str, Any]] = {label: {} for label in labels}
+    settings: dict[str, dict[str, Any]] = {entry.label: {} for entry in entries}
     for assignment in assignments:
         key, separator, text = assignment.partition("=")
         label, dot, name = key.strip().rpartition(".")
@@ -99,21 +120,31 @@ def parse_settings(
             raise UsageError(
                 f"Setting '{assignment}' is not valid: write KEY=VALUE or LABEL.KEY=VALUE."
             )
-        value = parse_value(text)
-        if dot and label not in labels:
-            raise unknown("label", label, labels)
-        if dot:
-            settings[label][name] = value
-            continue
-        having = {label: _accepted(entry) for label, entry in labels.items()}
-        takers = [label for label, names in having.items() if name in names]
-        if not takers:
-            raise unknown(
-                "hyperparameter", name, {name for names in having.values() for name in names}
-            )
-        for label in takers:
-            settings[label][name] = value
+        for label, name in takers(key, entries):
+            settings[label][name] = parse_value(text)
     return settings
+
+
+def takers(key: str, entries: Sequence[Entry]) -> list[tuple[str, str]]:
+    """Whom ``[LABEL.]KEY`` concerns; without a label every optimizer that has the key.
+
+    Returns:
+        Labels, each with the name of the hyperparameter.
+
+    Raises:
+        UsageError: A label that was not selected, or a key that no selected optimizer has.
+    """
+    labels = {entry.label: entry for entry in entries}
+    label, dot, name = key.strip().rpartition(".")
+    if dot and label not in labels:
+        raise unknown("label", label, labels)
+    if dot:
+        return [(label, name)]
+    having = {label: _accepted(entry) for label, entry in labels.items()}
+    found = [(label, name) for label, names in having.items() if name in names]
+    if not found:
+        raise unknown("hyperparameter", name, {name for names in having.values() for name in names})
+    return found
 
 
 def parse_value(text: str) -> Any:

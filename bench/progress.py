@@ -5,71 +5,54 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
 
 from bench.record import RunRecord
 from bench.spec import RunSpec
+from bench.terminal import Bar, time_left
 
 _REFRESH_S = 0.25
 
 
 class ComparisonProgress:
-    """Shows how a comparison goes; satisfies ``bench.comparison.Observer``.
-
-    It draws only when it is told something, between iterations, so that no thread of its own
-    disturbs what is being timed.
-    """
+    """Shows how a comparison goes; satisfies ``bench.comparison.Observer``."""
 
     def __init__(self, console: Console) -> None:
         """Show on a console: a live bar on a terminal, else a line per run."""
-        self._console = console
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.completed}/{task.total} runs, {task.fields[left]}"),
-            console=console,
-            auto_refresh=False,
-            transient=True,
-        )
-        self._live = console.is_terminal
-        self._task = self._bar.add_task("", total=1, left="")
+        self._bar = Bar(console, "runs")
+        self._done = 0
         self._todo: list[RunSpec] = []
         self._spent: defaultdict[str, list[float]] = defaultdict(list)
         self._began = self._drawn = 0.0
 
     def __enter__(self) -> "ComparisonProgress":
         """Begin to draw."""
-        if self._live:
-            self._bar.start()
+        self._bar.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
         """Take the bar away."""
-        if self._live:
-            self._bar.stop()
+        self._bar.__exit__()
 
     def planned(self, runs: Sequence[RunSpec]) -> None:
         """These runs are left to do."""
         self._todo = list(runs)
         self._began = time.perf_counter()
-        self._bar.update(self._task, total=len(runs), left="")
+        self._bar.update(total=len(runs))
 
     def started(self, spec: RunSpec) -> None:
         """A run begins."""
-        self._bar.update(self._task, description=f"{spec.label}, seed {spec.seed}")
-        self._draw()
+        self._bar.update(description=f"{spec.label}, seed {spec.seed}")
 
     def iterated(self, done: int) -> None:
         """The run has done so many iterations; redrawn four times a second at the most."""
-        if self._live and time.perf_counter() - self._drawn >= _REFRESH_S:
+        if self._bar.live and time.perf_counter() - self._drawn >= _REFRESH_S:
+            self._drawn = time.perf_counter()
             spec = self._todo[0]
             total = f"/{spec.iterations}" if spec.iterations else ""
             self._bar.update(
-                self._task,
                 description=f"{spec.label}, seed {spec.seed}, iteration {done}{total}",
                 left=self._left(done),
             )
-            self._draw()
 
     def finished(self, record: RunRecord) -> None:
         """A run ended and is stored."""
@@ -77,26 +60,20 @@ class ComparisonProgress:
         self._spent[record.label].append(now - self._began)
         self._began = now
         self._todo = self._todo[1:]
-        self._bar.advance(self._task)
+        self._done += 1
+        self._bar.update(completed=self._done)
         if not self._todo:
-            self._bar.update(self._task, description="peak memory", left="nearly done")
-        self._draw()
-        if not self._live:
-            loss = record.values["loss"][-1] if len(record.values["loss"]) else float("nan")
-            self.note(
-                f"{record.label}, seed {record.config['seed']}: {record.status}, "
-                f"{len(record.values['loss'])} iterations, last loss {loss:.3g}, "
-                f"{record.wall_s:.0f} s; {len(self._todo)} runs to go, {self._left()}"
-            )
+            self._bar.update(description="peak memory", left="nearly done")
+        loss = record.values["loss"][-1] if len(record.values["loss"]) else float("nan")
+        self._bar.line(
+            f"{record.label}, seed {record.config['seed']}: {record.status}, "
+            f"{len(record.values['loss'])} iterations, last loss {loss:.3g}, "
+            f"{record.wall_s:.0f} s; {len(self._todo)} runs to go, {self._left()}"
+        )
 
     def note(self, message: str) -> None:
         """Print a line above the bar."""
-        self._console.print(message, highlight=False, markup=False, soft_wrap=True)
-
-    def _draw(self) -> None:
-        if self._live:
-            self._drawn = time.perf_counter()
-            self._bar.refresh()
+        self._bar.note(message)
 
     def _left(self, done: int = 0) -> str:
         """Time left, from what each label took before, or else from how far its run is.
@@ -117,5 +94,4 @@ class ComparisonProgress:
             return "time left unknown yet"
         average = sum(known.values()) / len(known)
         expected = sum(known.get(spec.label, average) for spec in self._todo)
-        left = max(0.0, expected - elapsed)
-        return f"about {left / 60:.0f} min left" if left >= 90 else f"about {left:.0f} s left"
+        return time_left(expected - elapsed)

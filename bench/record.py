@@ -15,10 +15,14 @@ from bench.spec import Role
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 PHASES = ("data", "forward", "backward", "step")
 PHASE_COLUMNS = tuple(f"{phase}_s" for phase in PHASES)
 COLUMNS = ("iteration", "loss", "accuracy", *PHASE_COLUMNS)
+CURVATURE_COLUMNS = (
+    "iteration", "layer", "damping", "share", "weighted_share",
+    "q01", "q05", "q25", "q50", "q75", "q95", "q99",
+)  # fmt: skip
 
 Status = Literal["completed", "diverged", "failed", "interrupted"]
 DONE: tuple[Status, ...] = ("completed", "diverged")
@@ -50,11 +54,15 @@ class RunRecord:
         status: ``completed``, ``diverged``, ``failed`` or ``interrupted``.
         diverged_at: Iteration of the first non-finite loss, or ``None``.
         error: The traceback of a failed run, or empty.
-        environment: Machine and software; see ``bench.environment.describe``.
+        environment: Machine and software; see ``bench.environment.describe``. ``shared`` is
+            whether other runs ran there at the same time.
         data: The data source.
         values: Raw values per iteration, one array for each of ``COLUMNS``.
         evaluations: Per evaluation: ``iteration`` (updates done), ``seconds`` (clocked so far)
             and the problem's metrics.
+        curvature: Per observed iteration a row by layer, and one for the layer ``all``: the
+            columns of ``CURVATURE_COLUMNS``; see
+            ``optimizers.curvature.statistics.curvature_statistics``. Empty without a diagonal.
         metrics: The problem's evaluation metrics and whether ``"min"`` or ``"max"`` is better.
         peak_memory_bytes: Peak memory of training: allocated on CUDA; on the CPU the growth of
             the resident set in a memory run. ``None`` where it was not measured.
@@ -73,6 +81,7 @@ class RunRecord:
     data: Mapping[str, Any]
     values: Mapping[str, np.ndarray]
     evaluations: list[dict[str, float]] = field(default_factory=list)
+    curvature: list[dict[str, Any]] = field(default_factory=list)
     metrics: Mapping[str, str] = field(default_factory=dict)
     peak_memory_bytes: int | None = None
     warmup_s: float = 0.0
@@ -101,6 +110,11 @@ class RunRecord:
     def seconds(self) -> np.ndarray:
         """Clocked seconds of each iteration, all phases together."""
         return np.sum([self.values[name] for name in PHASE_COLUMNS], axis=0)
+
+    @property
+    def shared(self) -> bool:
+        """Whether other runs shared the machine, so that its times are no timings."""
+        return bool(self.environment.get("shared", False))
 
     @property
     def target_reached(self) -> bool:
@@ -142,12 +156,16 @@ class RunRecord:
     ) -> "RunRecord":
         """Rebuild a record.
 
+        A record of version 1, which knew no curvature, becomes one of the present version.
+
         Raises:
             ValueError: The schema is another version, or a field or column is missing.
         """
+        if facts.get("schema_version") == 1:
+            facts = {**facts, "schema_version": SCHEMA_VERSION, "curvature": []}
         if facts.get("schema_version") != SCHEMA_VERSION:
             raise ValueError(
-                f"schema version {facts.get('schema_version')!r}, this optbench reads "
+                f"schema version {facts.get('schema_version')!r}, this optbench reads 1 and "
                 f"{SCHEMA_VERSION}"
             )
         names = {item.name for item in dataclasses.fields(cls)} - {"values"}
@@ -161,10 +179,19 @@ class RunRecord:
         expected = {"iteration", "seconds", *facts["metrics"]}
         if any(expected - row.keys() for row in facts["evaluations"]):
             raise ValueError(f"an evaluation lacks one of {', '.join(sorted(expected))}")
+        if any(set(CURVATURE_COLUMNS) != row.keys() for row in facts["curvature"]):
+            raise ValueError(f"a row of curvature is not {', '.join(CURVATURE_COLUMNS)}")
         known = {name: facts[name] for name in names}
         known["started_at"] = datetime.fromisoformat(facts["started_at"])
         known["evaluations"] = [
             {name: float(value) for name, value in row.items()} for row in facts["evaluations"]
+        ]
+        known["curvature"] = [
+            {
+                name: value if name in ("iteration", "layer") else float(value)
+                for name, value in row.items()
+            }
+            for row in facts["curvature"]
         ]
         return cls(values=values, **known)
 

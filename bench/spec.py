@@ -35,6 +35,9 @@ class RunSpec:
             settings (then the training set is smaller by it).
         eval_every: Iterations between evaluations, which also happen before the first and after
             the last iteration; 0 for no evaluation at all.
+        curvature_every: Iterations between observations of the curvature diagonal, outside the
+            clock; the first and the last iteration are observed too; 0 for none. Optimizers
+            without a diagonal have nothing to observe.
         data_root: Folder with data sets in torchvision's layout, or ``None`` to look for them.
         role: ``"training"``; ``"plain_gradient"`` for the yardstick of the session;
             ``"memory"`` for a run whose peak memory counts and whose times do not.
@@ -53,6 +56,7 @@ class RunSpec:
     dtype: str = "float32"
     split: str = "test"
     eval_every: int = 50
+    curvature_every: int = 20
     data_root: str | None = None
     role: Role = "training"
 
@@ -77,6 +81,10 @@ class RunSpec:
             )
         if self.eval_every < 0:
             raise UsageError(f"eval_every={self.eval_every} is not valid: it is a number >= 0.")
+        if self.curvature_every < 0:
+            raise UsageError(
+                f"curvature_every={self.curvature_every} is not valid: it is a whole number >= 0."
+            )
         if self.seed < 0:
             raise UsageError(f"seed={self.seed} is not valid: it is a whole number >= 0.")
         if self.dtype not in DTYPES:

@@ -131,7 +131,12 @@ def executions(results: Path, run_id: str) -> Iterator[RunRecord]:
 
 
 def find(
-    results: Path, run_id: str, fingerprint: str | None, *, tuned: bool | None = None
+    results: Path,
+    run_id: str,
+    fingerprint: str | None,
+    *,
+    tuned: bool | None = None,
+    shared: bool = False,
 ) -> RunRecord | None:
     """The newest finished execution of a run, if there is one.
 
@@ -140,12 +145,17 @@ def find(
         run_id: The run.
         fingerprint: Only executions on the machine of this fingerprint; any machine if ``None``.
         tuned: Only executions with the allocator tuned, or not; either if ``None``.
+        shared: With a fingerprint, also executions that shared the machine with other runs, whose
+            times are no timings.
     """
     for record in executions(results, run_id):
         environment = record.environment
         if (
             record.status in DONE
-            and fingerprint in (None, environment["fingerprint"])
+            and (
+                fingerprint is None
+                or (fingerprint == environment["fingerprint"] and (shared or not record.shared))
+            )
             and tuned in (None, environment["allocator"]["tuned"])
         ):
             return record

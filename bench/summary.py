@@ -47,6 +47,9 @@ class Row:
         reached: How many runs reached the target.
         phase_s: Seconds per iteration by phase: total over iterations, all seeds.
         iteration_s: Their sum.
+        curvature: What the steps' curvature was, as (first, last observation): ``damping``, and the
+            plain ``share`` and the gradient-``weighted_share`` of curvature in all parameters,
+            medians over the completed runs; empty for an optimizer without a diagonal.
         plain_gradients: Seconds per iteration as a multiple of a plain gradient, measured right
             before and after the run, over seeds.
         peak_memory_bytes: Peak memory of training, if measured.
@@ -66,6 +69,7 @@ class Row:
     reached: int
     phase_s: Mapping[str, float]
     iteration_s: float
+    curvature: Mapping[str, tuple[float, float]]
     plain_gradients: Spread | None
     peak_memory_bytes: int | None
     statuses: Mapping[str, int]
@@ -174,8 +178,29 @@ def _row(
             for phase, column in phases
         },
         iteration_s=stats.per_iteration([record.seconds for record in timed] or [[]]),
+        curvature=curvature(completed),
         plain_gradients=stats.spread(costs),
         peak_memory_bytes=memory_bytes,
         statuses=dict(Counter(record.status for record in records)),
         runs=[record.key for record in records],
     )
+
+
+def curvature(records: Sequence[RunRecord]) -> dict[str, tuple[float, float]]:
+    """Damping and effective curvature shares, overall, at the first and the last observation.
+
+    Medians over the runs that have a diagonal; see :class:`Row`.
+    """
+    observed = [
+        [row for row in record.curvature if row["layer"] == "all"]
+        for record in records
+        if record.curvature
+    ]
+    if not observed:
+        return {}
+
+    def median(name: str, index: int) -> float:
+        return float(np.median([rows[index][name] for rows in observed]))
+
+    names = ("damping", "share", "weighted_share")
+    return {name: (median(name, 0), median(name, -1)) for name in names}

@@ -15,6 +15,13 @@ NOTES = (
     "backward of the same model without curvature, measured right before and after each run).",
 )
 
+CURVATURE_TITLE = "Effective curvature share, first to last iteration"
+CURVATURE_NOTE = (
+    "Effective curvature share: mean of d / (d + damping) over parameters, plain and weighted by "
+    "squared gradient. Near 0 the method is plain gradient descent with lr / damping, near 1 it is "
+    "undamped."
+)
+
 
 def convergence(rows: Sequence[Row]) -> Table:
     """Where each optimizer got to."""
@@ -69,6 +76,28 @@ def cost(rows: Sequence[Row]) -> Table:
         for row in rows
     ]
     return header, body
+
+
+def curvature(rows: Sequence[Row]) -> Table:
+    """How much of each optimizer's step is curvature; only optimizers that have some."""
+    header = ["optimizer", "damping", "plain share", "gradient-weighted share"]
+    body = [
+        [row.label, *(change(*row.curvature[n]) for n in ("damping", "share", "weighted_share"))]
+        for row in rows
+        if row.curvature
+    ]
+    return header, body
+
+
+def notes(rows: Sequence[Row]) -> list[str]:
+    """What the tables of these rows mean."""
+    return [*NOTES, *([CURVATURE_NOTE] if any(row.curvature for row in rows) else [])]
+
+
+def change(first: float, last: float) -> str:
+    """Two significant digits of each, such as ``0.00012 → 0.0031``; one number if they agree."""
+    shown = ["–" if value != value else f"{value:.2g}" for value in (first, last)]
+    return " → ".join(dict.fromkeys(shown))
 
 
 def spread(value: Spread | None, digits: int | None = None, unit: str = "") -> str:

@@ -58,6 +58,11 @@ class Training:
         self.losses: list[Tensor] = []
         self.accuracies: list[Tensor] = []
         self.needs_closure = _needs_closure(self._optimizer)
+        # 'optimizers' may be an older revision's here ('optbench regress'), and know it not.
+        takes_evaluation = getattr(self.bound, "takes_evaluation", False)
+        self._step_arguments: dict[str, Any] = (
+            {"evaluate": self._evaluate} if takes_evaluation else {}
+        )
         self.iterate: Callable[[], None] = (
             self._iterate_with_closure if self.needs_closure else self._iterate
         )
@@ -79,7 +84,7 @@ class Training:
 
     def step(self) -> None:
         """Update the parameters: the phase ``step``."""
-        self._optimizer.step()
+        self._optimizer.step(**self._step_arguments)
 
     def judge(self) -> None:
         """Note the mini-batch's accuracy and let its graph go; outside the clock."""
@@ -87,6 +92,11 @@ class Training:
             with torch.no_grad():
                 self.accuracies.append(self._metric(self._outputs, self._targets))
         self._outputs = self._loss = _NOTHING
+
+    def _evaluate(self) -> tuple[Tensor, Tensor]:
+        """Loss and outputs of the present mini-batch, for a step that asks: part of ``step``."""
+        outputs = self._model(self._inputs)
+        return self._loss_fn(outputs, self._targets), outputs
 
     def _iterate(self) -> None:
         clock = self._clock
@@ -122,7 +132,7 @@ class Training:
 
         first_outputs: list[Tensor] = []
         clock.switch(STEP)
-        self._optimizer.step(closure)  # type: ignore[arg-type]
+        self._optimizer.step(closure, **self._step_arguments)  # type: ignore[arg-type]
         clock.stop()
         if not calls:
             raise RuntimeError(f"{type(self._optimizer).__name__}.step did not call its closure")

@@ -1,4 +1,4 @@
-"""Records as SQL: the DuckDB views ``runs``, ``iterations`` and ``evaluations``."""
+"""Records as SQL: the DuckDB views ``runs``, ``iterations``, ``evaluations`` and ``curvature``."""
 
 import json
 import warnings
@@ -8,7 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from bench import store
-from bench.record import COLUMNS, RunRecord
+from bench.record import COLUMNS, CURVATURE_COLUMNS, RunRecord
 from optimizers.errors import UsageError
 
 _RUN_FIELDS = {
@@ -32,6 +32,7 @@ _RUN_FIELDS = {
     "iterations": pa.int64(),
     "clocked_s": pa.float64(),
     "peak_memory_bytes": pa.int64(),
+    "shared": pa.bool_(),
     "threads": pa.int64(),
     "fingerprint": pa.string(),
     "cpu": pa.string(),
@@ -47,13 +48,18 @@ _EVALUATION_FIELDS = {
     "metric": pa.string(),
     "value": pa.float64(),
 }
+_CURVATURE_FIELDS = {"run": pa.string()} | {
+    name: {"iteration": pa.int64(), "layer": pa.string()}.get(name, pa.float64())
+    for name in CURVATURE_COLUMNS
+}
 
 
 def connect(folder: Path) -> duckdb.DuckDBPyConnection:
     """An in-memory database over the readable records of a results folder.
 
-    ``runs`` has a row per execution; ``iterations`` the raw values of each iteration and
-    ``evaluations`` a row per metric and evaluation, both with the key ``run``.
+    ``runs`` has a row per execution; ``iterations`` the raw values of each iteration,
+    ``evaluations`` a row per metric and evaluation, and ``curvature`` a row per layer and
+    observation, all with the key ``run``.
 
     Raises:
         UsageError: There is no such folder.
@@ -61,7 +67,7 @@ def connect(folder: Path) -> duckdb.DuckDBPyConnection:
     if not folder.is_dir():
         raise UsageError(f"Results folder '{folder}' does not exist.")
     runs = [pa.Table.from_pylist([], pa.schema(_RUN_FIELDS))]
-    evaluations, files = [], []
+    evaluations, curvature, files = [], [], []
     for path, record in store.scan(folder):
         try:
             runs.append(pa.Table.from_pylist([_run_row(path, record)], pa.schema(_RUN_FIELDS)))
@@ -81,12 +87,14 @@ def connect(folder: Path) -> duckdb.DuckDBPyConnection:
             for row in record.evaluations
             for metric in record.metrics
         ]
+        curvature += [{"run": record.key, **row} for row in record.curvature]
     connection = duckdb.connect()
     # The views' tables stay referenced by the connection.
     connection.register("runs", pa.concat_tables(runs))
     connection.register(
         "evaluations", pa.Table.from_pylist(evaluations, pa.schema(_EVALUATION_FIELDS))
     )
+    connection.register("curvature", pa.Table.from_pylist(curvature, pa.schema(_CURVATURE_FIELDS)))
     if files:
         listed = ", ".join("'" + name.replace("'", "''") + "'" for name in files)
         connection.execute(

@@ -1,14 +1,19 @@
 """Gradient descent preconditioned by the damped GGN diagonal."""
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, final, overload
 
 import torch
 from torch import Tensor, nn
 
 from optimizers.curvature import Curvature
+from optimizers.curvature.statistics import Observed
 from optimizers.errors import UsageError
+from optimizers.levenberg_marquardt import adapted_damping, decrease_ratio, predicted_decrease
+
+Evaluate = Callable[[], tuple[Tensor, Tensor]]
+_SAME_IN_ALL_GROUPS = ("update_every", "adapt_every")
 
 
 def diag_ggn_update_(
@@ -79,7 +84,15 @@ class DiagGGN(torch.optim.Optimizer):
         optimizer.step()
 
     With gradient accumulation over several backward passes the diagonal is the last pass's.
+
+    With ``adapt_every`` the damping follows Levenberg and Marquardt's rule; see
+    ``optimizers.levenberg_marquardt``. Every so many steps the loss of the same mini-batch is
+    evaluated before and after the step. A step after which it is higher, or not finite, is
+    rejected: parameters and momentum buffers are what they were, bit for bit, as if it had not
+    been taken; only the damping grows and the step counts, so that the schedules go on.
     """
+
+    _observed: list[Observed] | None = None
 
     def __init__(
         self,
@@ -92,6 +105,7 @@ class DiagGGN(torch.optim.Optimizer):
         weight_decay: float = 0.0,
         curvature_ema: float = 0.0,
         update_every: int = 1,
+        adapt_every: int = 0,
     ) -> None:
         r"""Set up the optimizer.
 
@@ -108,6 +122,9 @@ class DiagGGN(torch.optim.Optimizer):
                 over refreshes n.
             update_every: Refresh the diagonal every so many steps (>= 1). In between, backward
                 passes compute no curvature. The same in all parameter groups.
+            adapt_every: Adapt the damping, from ``damping`` > 0 on, every so many steps; 0 to keep
+                it. Such a step needs ``evaluate``; it costs about two more forward passes and a
+                GGN-vector product. The same in all parameter groups.
 
         Raises:
             UsageError: A value outside its range.
@@ -120,6 +137,7 @@ class DiagGGN(torch.optim.Optimizer):
             "weight_decay": weight_decay,
             "curvature_ema": curvature_ema,
             "update_every": update_every,
+            "adapt_every": adapt_every,
             "steps": 0,
         }
         super().__init__(params, defaults)
@@ -128,17 +146,19 @@ class DiagGGN(torch.optim.Optimizer):
         """Add a parameter group; see ``torch.optim.Optimizer.add_param_group``.
 
         Raises:
-            UsageError: A value outside its range, or another ``update_every`` than the others'.
+            UsageError: A value outside its range, or another ``update_every`` or ``adapt_every``
+                than the others'.
         """
         super().add_param_group(param_group)
         group = self.param_groups[-1]
         try:
             _check_settings(group)
-            if group["update_every"] != self.param_groups[0]["update_every"]:
-                raise UsageError(
-                    f"update_every={group['update_every']} is not valid: it is the same in all "
-                    f"parameter groups, here {self.param_groups[0]['update_every']}."
-                )
+            for name in _SAME_IN_ALL_GROUPS:
+                if group[name] != self.param_groups[0][name]:
+                    raise UsageError(
+                        f"{name}={group[name]} is not valid: it is the same in all parameter "
+                        f"groups, here {self.param_groups[0][name]}."
+                    )
         except UsageError:
             self.param_groups.pop()
             raise
@@ -162,6 +182,30 @@ class DiagGGN(torch.optim.Optimizer):
             for parameter in group["params"]
         )
 
+    @property
+    def takes_evaluation(self) -> bool:
+        """Whether steps need ``evaluate``, at least some of them."""
+        return self.param_groups[0]["adapt_every"] > 0
+
+    @property
+    def adaptation_due(self) -> bool:
+        """Whether the next step adapts the damping, and needs ``evaluate``."""
+        first = self.param_groups[0]
+        return self.takes_evaluation and (first["steps"] + 1) % first["adapt_every"] == 0
+
+    @contextmanager
+    def observing(self) -> Iterator[list[Observed]]:
+        """A context around a step, which yields a list of what the step preconditioned with.
+
+        The list refers to the optimizer's own tensors and gradients: read it before the next
+        ``zero_grad`` or step. Outside of the context nothing is kept.
+        """
+        outer, self._observed = self._observed, []
+        try:
+            yield self._observed
+        finally:
+            self._observed = outer
+
     def backward_context(self) -> AbstractContextManager[None]:
         """The context in which to call ``backward`` before the next step."""
         for group in self.param_groups:
@@ -170,19 +214,33 @@ class DiagGGN(torch.optim.Optimizer):
         return self.curvature.context(refresh=self.refresh_due)
 
     @overload
-    def step(self, closure: None = None) -> None: ...
+    def step(self, closure: None = None, *, evaluate: Evaluate | None = None) -> None: ...
     @overload
-    def step(self, closure: Callable[[], float]) -> float: ...
+    def step(self, closure: Callable[[], float], *, evaluate: Evaluate | None = None) -> float: ...
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+    def step(
+        self, closure: Callable[[], float] | None = None, *, evaluate: Evaluate | None = None
+    ) -> float | None:
         """Take one step.
 
         Args:
             closure: Recomputes the loss and its gradient (inside ``backward_context``).
+            evaluate: Returns the loss of the same mini-batch and the model's outputs behind it,
+                with their graph where gradients are enabled, and touches no gradient. It is to be
+                a function of the parameters alone: no dropout drawn anew. Called twice, and only
+                where ``adaptation_due``.
 
         Raises:
-            RuntimeError: A parameter has a gradient but no diagonal of the same backward pass.
+            RuntimeError: A parameter has a gradient but no diagonal of the same backward pass, or
+                ``evaluate`` is needed and missing.
         """
+        adapt = self.adaptation_due
+        if adapt and evaluate is None:
+            raise RuntimeError(
+                "This step adapts the damping and needs the loss of its mini-batch: call "
+                "optimizer.step(evaluate=...) with a function that returns (loss, outputs), or "
+                f"set adapt_every=0 (it is {self.param_groups[0]['adapt_every']})."
+            )
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -195,8 +253,12 @@ class DiagGGN(torch.optim.Optimizer):
         }
         # Checked before anything changes, so that a failed step leaves no half-made update.
         work = [(group, self._with_gradient(group, taken, refresh)) for group in self.param_groups]
+        changing = self._changing(work) if adapt else []
+        start = [tensor.clone() for tensor in changing]
         for group, parameters in work:
             diagonals = self._diagonals(group, parameters, taken if refresh else None)
+            if self._observed is not None:
+                self._observed += _observations(group, parameters, diagonals)
             diag_ggn_update_(
                 parameters,
                 [parameter.grad for parameter in parameters if parameter.grad is not None],
@@ -208,7 +270,66 @@ class DiagGGN(torch.optim.Optimizer):
                 weight_decay=group["weight_decay"],
             )
             group["steps"] += 1
+        if adapt and evaluate is not None:
+            parameters = [parameter for _, group_part in work for parameter in group_part]
+            self._adapt(parameters, changing, start, evaluate)
         return loss
+
+    def _changing(self, work: list[tuple[dict[str, Any], list[nn.Parameter]]]) -> list[Tensor]:
+        """What a step changes: its parameters, and after them all its momentum buffers."""
+        parameters = [parameter for _, parameters in work for parameter in parameters]
+        buffers = [
+            buffer
+            for group, parameters in work
+            for buffer in self._momentum_buffers(group, parameters) or ()
+        ]
+        return [*parameters, *buffers]
+
+    def _adapt(
+        self,
+        parameters: list[nn.Parameter],
+        changing: list[Tensor],
+        start: list[Tensor],
+        evaluate: Evaluate,
+    ) -> None:
+        """Adapt the damping to the step that was taken, and take it back if the loss rose.
+
+        Args:
+            parameters: The parameters that the step changed.
+            changing: Everything that it changed, the parameters first.
+            start: What that was before.
+            evaluate: Loss and outputs of the mini-batch.
+        """
+        if not parameters:
+            return
+        count = len(parameters)
+        after = float(evaluate()[0])
+        end = [parameter.detach().clone() for parameter in parameters]
+        torch._foreach_copy_(changing[:count], start[:count])
+        # A backward pass without curvature, as far as the curvature is concerned.
+        with self.curvature.context(refresh=False), torch.enable_grad():
+            loss, outputs = evaluate()
+            predicted = predicted_decrease(
+                loss,
+                outputs,
+                parameters,
+                [parameter.grad for parameter in parameters if parameter.grad is not None],
+                torch._foreach_sub(end, start[:count]),
+            )
+        before = float(loss)
+        if after <= before:
+            torch._foreach_copy_(changing[:count], end)
+        else:  # it rose, or is not a number
+            torch._foreach_copy_(changing, start)
+        ratio = decrease_ratio(before, after, float(predicted))
+        for group in self.param_groups:
+            group["damping"] = adapted_damping(
+                group["damping"],
+                ratio,
+                group["adapt_every"],
+                # Still positive in the parameters' dtype: 0 / (0 + damping) is to remain 0.
+                smallest=torch.finfo(parameters[0].dtype).tiny,
+            )
 
     def _with_gradient(
         self, group: dict[str, Any], taken: dict[nn.Parameter, Tensor | None], refresh: bool
@@ -219,7 +340,7 @@ class DiagGGN(torch.optim.Optimizer):
             kept = self.state[parameter].get("diagonal")
             if (taken[parameter] if refresh else kept) is None:
                 index = next(i for i, other in enumerate(group["params"]) if other is parameter)
-                name = (group.get("param_names") or {index: f"number {index}"})[index]
+                name = _names(group)[index]
                 raise RuntimeError(
                     f"Parameter {name} (shape {list(parameter.shape)}) has a gradient but no "
                     "curvature diagonal of the same backward pass: run loss.backward() inside "
@@ -270,6 +391,25 @@ class DiagGGN(torch.optim.Optimizer):
         return [self.state[parameter]["momentum_buffer"] for parameter in parameters]
 
 
+def _names(group: dict[str, Any]) -> list[str]:
+    """The names of a group's parameters, in their order."""
+    return group.get("param_names") or [f"number {i}" for i in range(len(group["params"]))]
+
+
+def _observations(
+    group: dict[str, Any], parameters: list[nn.Parameter], diagonals: list[Tensor]
+) -> Iterator[Observed]:
+    names = dict(zip(group["params"], _names(group), strict=True))
+    for parameter, diagonal in zip(parameters, diagonals, strict=True):
+        assert parameter.grad is not None
+        yield Observed(
+            parameter=names[parameter],
+            diagonal=diagonal,
+            gradient=parameter.grad,
+            damping=group["damping"],
+        )
+
+
 def _check_settings(group: dict[str, Any]) -> None:
     """Refuse settings outside their ranges."""
     rules: list[tuple[str, Callable[[Any], bool], str]] = [
@@ -279,9 +419,15 @@ def _check_settings(group: dict[str, Any]) -> None:
         ("weight_decay", lambda value: value >= 0, "a number >= 0"),
         ("curvature_ema", lambda value: 0 <= value < 1, "a number in [0, 1)"),
         ("update_every", lambda value: value >= 1 and value == int(value), "a whole number >= 1"),
+        ("adapt_every", lambda value: value >= 0 and value == int(value), "a whole number >= 0"),
     ]
     for name, valid, rule in rules:
         value = group[name]
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not number or not valid(value):
             raise UsageError(f"{name}={value!r} is not valid: it is {rule}.")
+    if group["adapt_every"] and not group["damping"] > 0:
+        raise UsageError(
+            f"damping={group['damping']} is not valid with adapt_every={group['adapt_every']}: it "
+            "is multiplied, so that it is a number > 0; adapt_every=0 keeps it as it is."
+        )

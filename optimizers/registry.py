@@ -8,6 +8,12 @@ from optimizers.first_order import ADAM, SGD
 from optimizers.plugins import Registry
 from optimizers.spec import OptimizerSpec
 
+# Half decades, along which good settings lie with lr / damping constant.
+_LR_AND_DAMPING = {
+    "lr": (0.02, 0.06, 0.2),
+    "damping": (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0),
+}
+
 OPTIMIZERS: dict[str, OptimizerSpec] = {
     "diag_ggn_mc": OptimizerSpec(
         name="diag_ggn_mc",
@@ -15,6 +21,7 @@ OPTIMIZERS: dict[str, OptimizerSpec] = {
         curvature="optimizers.curvature.backpack:monte_carlo",
         summary="Diagonal GGN, Monte-Carlo (BackPACK)",
         defaults={"lr": 0.05, "damping": 1.0},
+        search_space=_LR_AND_DAMPING,
         settings_source="BackPACK's tutorial",
     ),
     "diag_ggn_exact": OptimizerSpec(
@@ -23,6 +30,7 @@ OPTIMIZERS: dict[str, OptimizerSpec] = {
         curvature="optimizers.curvature.backpack:exact",
         summary="Diagonal GGN, exact (BackPACK)",
         defaults={"lr": 0.05, "damping": 1.0},
+        search_space=_LR_AND_DAMPING,
         settings_source="BackPACK's tutorial",
     ),
     "adam": ADAM,

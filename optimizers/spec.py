@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
 
+    from optimizers.curvature.statistics import Observed
+
 
 @dataclass(frozen=True, kw_only=True)
 class BoundOptimizer:
@@ -27,12 +29,18 @@ class BoundOptimizer:
         loss_fn: The loss, likewise.
         optimizer: The optimizer over the model's parameters.
         backward_context: Called once per backward pass; the pass runs inside what it returns.
+        observing: Its context yields a list of what the step inside it preconditioned with;
+            ``None`` for an optimizer that has no curvature to show.
+        takes_evaluation: Whether ``step`` is to be given ``evaluate=``, which returns the loss and
+            the outputs of the same mini-batch without touching gradients.
     """
 
     model: "nn.Module"
     loss_fn: "nn.Module"
     optimizer: "Optimizer"
     backward_context: Callable[[], AbstractContextManager[None]]
+    observing: "Callable[[], AbstractContextManager[list[Observed]]] | None" = None
+    takes_evaluation: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +54,10 @@ class OptimizerSpec:
         defaults: Hyperparameters that differ from the factory's own defaults.
         curvature: Factory of the curvature, or a reference to it; its parameters are
             hyperparameters too. The optimizer then takes ``curvature=`` and supplies
-            ``backward_context()``. ``None``: an ordinary optimizer.
-        search_space: The grid from which ``defaults`` were chosen.
-        settings_source: Where the result of that search lies, or the publication.
+            ``backward_context()``; it may supply ``observing()`` and ``takes_evaluation``, see
+            ``BoundOptimizer``. ``None``: an ordinary optimizer.
+        search_space: The grid that ``optbench sweep`` tries where none is given.
+        settings_source: Where ``defaults`` come from: a sweep, or a publication.
     """
 
     name: str
@@ -138,6 +147,8 @@ class OptimizerSpec:
             loss_fn=loss_fn,
             optimizer=optimizer,
             backward_context=nullcontext if make_curvature is None else optimizer.backward_context,
+            observing=None if make_curvature is None else getattr(optimizer, "observing", None),
+            takes_evaluation=bool(getattr(optimizer, "takes_evaluation", False)),
         )
 
 

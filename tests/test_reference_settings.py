@@ -1,32 +1,39 @@
-"""The registry's settings for SGD and Adam are those that the committed search found."""
+"""The settings that the registry and the README rest on are those of the committed sweep."""
 
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
-from bench.suite.settings_search import RESULT, best_settings, cells
+from bench.damping import recommend
+from bench.sweeps import outcome as outcomes
+from bench.sweeps import record as records
+from bench.sweeps.outcome import Outcome, written
 from optimizers import OPTIMIZERS
 
-FOLDER = Path(__file__).resolve().parents[1] / "results" / "reference" / "settings"
+FOLDER = Path(__file__).resolve().parents[1] / "results" / "reference" / "damping"
+
+
+@pytest.fixture(scope="module")
+def outcome() -> Outcome:
+    return outcomes.gather(records.read(records.find(FOLDER, None)), FOLDER)
+
+
+def test_every_optimizer_was_swept_over_its_search_space_on_the_same_seeds(
+    outcome: Outcome,
+) -> None:
+    assert {swept.label for swept in outcome.swept} == OPTIMIZERS.keys()
+    for swept in outcome.swept:
+        assert dict(swept.axes) == dict(OPTIMIZERS[swept.label].search_space)
+        assert swept.cells == len(swept.trials) == 21
+        assert swept.seeds == [100, 101, 102]
+        assert not {"failed", "not run"} & {r for t in swept.trials for r in t.lost.values()}
+    assert not outcome.failed
+    assert {run.config["split"] for _, run in outcome.full} == {"validation"}
+    assert {run.data["name"] for _, run in outcome.full} == {"mnist"}
 
 
 @pytest.mark.parametrize("name", ["adam", "sgd"])
-def test_settings_are_those_of_the_best_cell(name: str) -> None:
-    results = pd.read_csv(FOLDER / RESULT)
-    chosen = ", ".join(f"{key}={value}" for key, value in OPTIMIZERS[name].defaults.items())
-    assert chosen == best_settings(results, name)
-
-
-def test_every_optimizer_had_the_same_number_of_cells_on_the_same_seeds() -> None:
-    results = pd.read_csv(FOLDER / RESULT)
-    for name, own in results.groupby("optimizer"):
-        expected = {
-            ", ".join(f"{key}={value}" for key, value in cell.items())
-            for cell in cells(OPTIMIZERS[str(name)])
-        }
-        assert set(own["settings"]) == expected
-    counts = results.groupby("optimizer")[["settings", "seed"]].nunique()
-    assert len(counts) == 2
-    assert len(counts.drop_duplicates()) == 1
-    assert results["data"].str.contains("10000 validation images").all()
+def test_first_order_defaults_cannot_be_told_from_the_best(outcome: Outcome, name: str) -> None:
+    swept = next(swept for swept in outcome.swept if swept.label == name)
+    plateau = [written(trial.settings) for trial in recommend(swept).plateau]
+    assert written(OPTIMIZERS[name].defaults) in plateau

@@ -122,11 +122,13 @@ def show(
 
 @shared.in_one_line
 def query(
-    sql: Annotated[str, typer.Argument(help="SQL over runs, iterations and evaluations.")],
+    sql: Annotated[
+        str, typer.Argument(help="SQL over runs, iterations, evaluations and curvature.")
+    ],
     results: shared.Results = Path("results"),
     as_json: shared.AsJson = False,
 ) -> None:
-    """Ask the stored runs in SQL (DuckDB): views runs, iterations, evaluations, joined by run."""
+    """Ask the stored runs in SQL (DuckDB): the views runs, iterations, evaluations, curvature."""
     from bench import views
 
     columns, rows = views.query(results, sql)

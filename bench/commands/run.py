@@ -37,7 +37,7 @@ def run(
         ),
     ] = None,
     setting: shared.Setting = None,
-    seeds: Annotated[int, typer.Option(help="Number of seeds: 0, 1, ...")] = 3,
+    seeds: shared.Seeds = "3",
     iterations: Annotated[
         int | None,
         typer.Option(
@@ -66,13 +66,7 @@ def run(
     data_root: shared.DataRoot = None,
     results: shared.Results = Path("results"),
     fresh: Annotated[bool, typer.Option("--fresh", help="Run again what is stored.")] = False,
-    malloc_tuning: Annotated[
-        bool,
-        typer.Option(
-            "--malloc-tuning/--no-malloc-tuning",
-            help="On glibc, keep freed memory in the process: faster and steadier.",
-        ),
-    ] = True,
+    malloc_tuning: shared.MallocTuning = True,
     as_json: shared.AsJson = False,
 ) -> None:
     """Compare optimizers: train, store every raw value, print a summary, write a report.
@@ -99,7 +93,9 @@ def run(
         eval_every=eval_every,
         data_root=data_root,
     )
-    specs = options.comparison_specs(base, optimizer or [], setting or [], seeds)
+    specs = options.comparison_specs(
+        base, optimizer or [], setting or [], options.parse_seeds(seeds)
+    )
 
     from bench.comparison import compare
     from bench.progress import ComparisonProgress
@@ -160,5 +156,7 @@ def _print_summary(rows: Sequence["Row"], first: "RunRecord", verdict: str) -> N
     if tables.lengths_differ(rows):
         terminal.print_table("Length of the runs, without evaluation", tables.length(rows))
     terminal.print_table("Milliseconds per iteration, by phase", tables.cost(rows))
-    for note in (*tables.NOTES, verdict):
+    if any(row.curvature for row in rows):
+        terminal.print_table(tables.CURVATURE_TITLE, tables.curvature(rows))
+    for note in (*tables.notes(rows), verdict):
         terminal.out().print(note, style="dim", highlight=False, markup=False)

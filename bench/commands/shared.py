@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from bench import terminal
+from bench.executors import WorkersError
 from bench.regress.launch import SideError
 from optimizers.errors import UsageError
 
@@ -23,7 +24,17 @@ Setting = Annotated[
 BatchSize = Annotated[
     int | None, typer.Option(help="Mini-batch size; the problem's own by default.")
 ]
+Seeds = Annotated[
+    str, typer.Option(metavar="N|LIST", help="How many seeds (3: 0, 1, 2), or which: 5,7 or 10-14.")
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:<i>.")]
+MallocTuning = Annotated[
+    bool,
+    typer.Option(
+        "--malloc-tuning/--no-malloc-tuning",
+        help="On glibc, keep freed memory in the process: faster and steadier.",
+    ),
+]
 DataRoot = Annotated[
     str | None,
     typer.Option(help="Folder with MNIST/raw/*-ubyte; OPTBENCH_DATA does the same."),
@@ -56,7 +67,7 @@ def in_one_line(command: Command) -> Command:
                 raise
             terminal.complain(f"optbench: {' '.join(str(error).split())}")
             raise typer.Exit(WRONG_USAGE) from None
-        except SideError as error:
+        except (SideError, WorkersError) as error:
             if Settings.debug:
                 raise
             terminal.complain(f"optbench: {error}")

@@ -3,17 +3,14 @@
 from time import perf_counter
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+
+from bench.terminal import Bar, time_left
 
 _QUARTERS = 4
 
 
 class LaunchProgress:
-    """Shows how much of a time budget is gone, or how many of many trials are done.
-
-    It draws only when it is told something, between launches, so that no thread of its own
-    disturbs what is being timed.
-    """
+    """Shows how much of a time budget is gone, or how many of many trials are done."""
 
     def __init__(self, console: Console, what: str, total: int = 1) -> None:
         """Show on a console.
@@ -23,32 +20,20 @@ class LaunchProgress:
             what: What is under way.
             total: How many budgets are to be spent, one after the other.
         """
-        self._console, self._total, self._done, self._gone = console, total, 0, 0.0
+        self._total, self._done, self._gone = total, 0, 0.0
         self._what, self._told, self._began = what, 0, perf_counter()
-        self._live = console.is_terminal
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.fields[left]}"),
-            console=console,
-            auto_refresh=False,
-            transient=True,
-        )
-        self._task = self._bar.add_task(what, total=float(total), left="")
+        self._bar = Bar(console)
+        self._bar.update(description=what, total=float(total))
 
     def __enter__(self) -> "LaunchProgress":
         """Begin to draw."""
-        if self._live:
-            self._bar.start()
-            self._bar.refresh()
-        else:
-            self._console.print(self._what, highlight=False, markup=False, soft_wrap=True)
+        self._bar.__enter__()
+        self._bar.line(self._what)
         return self
 
     def __exit__(self, *_: object) -> None:
         """Take the bar away."""
-        if self._live:
-            self._bar.stop()
+        self._bar.__exit__()
 
     def launched(self, launches: int, gone: float) -> None:
         """A launch ended.
@@ -59,28 +44,21 @@ class LaunchProgress:
         """
         self._gone = self._done + min(gone, 1.0)
         self._bar.update(
-            self._task,
             completed=self._gone,
             description=f"{self._what}, {launches} launches",
             left=self._left(),
         )
-        if self._live:
-            self._bar.refresh()
-        elif self._total == 1 and int(_QUARTERS * gone) > self._told:
+        if self._total == 1 and int(_QUARTERS * gone) > self._told:
             self._told = int(_QUARTERS * gone)
-            self._line(f"{launches} launches, {min(gone, 1):.0%} of the time budget")
+            self._bar.line(f"{launches} launches, {min(gone, 1):.0%} of the time budget")
 
     def finished(self) -> None:
         """A budget is spent, and its result is stored."""
         self._done += 1
         self._gone = float(self._done)
-        self._line(f"{self._done} of {self._total} done, {self._left()}")
-
-    def _line(self, text: str) -> None:
-        if not self._live:
-            self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+        self._bar.line(f"{self._done} of {self._total} done, {self._left()}")
 
     def _left(self) -> str:
         """Time left at the pace so far; at most, since a comparison may end early."""
         left = (perf_counter() - self._began) * (self._total - self._gone) / self._gone
-        return f"at most {left / 60:.0f} min left" if left >= 90 else f"at most {left:.0f} s left"
+        return time_left(left, "at most")

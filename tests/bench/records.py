@@ -37,6 +37,7 @@ def made_record(
         "dtype": "float32",
         "split": "test",
         "eval_every": 50,
+        "curvature_every": 20,
         "data_root": None,
         "role": "training",
     }
@@ -49,6 +50,7 @@ def made_record(
         "versions": {"torch": "2.14"},
         "allocator": {"libc": "glibc 2.36", "tuned": True},
         "commit": None,
+        "shared": False,
     }
     record: dict[str, Any] = {
         "run_id": "0123456789abcdef",
@@ -62,6 +64,7 @@ def made_record(
             {"iteration": 3.0, "seconds": 0.03, "loss": 0.4, "accuracy": 0.9},
         ],
         "metrics": {"loss": "min", "accuracy": "max"},
+        "curvature": [],
     }
     for name, value in fields.items():
         target = next((part for part in (config, environment, record) if name in part), None)
@@ -85,3 +88,12 @@ def made_record(
         values=columns,
         **record,
     )
+
+
+def made_curvature(
+    iteration: int, damping: float = 1.0, share: float = 0.25, **fields: Any
+) -> list[dict[str, Any]]:
+    """The rows of one observation: of one layer, and of all, which is the same."""
+    quantiles = {f"q{level:02}": level / 100 for level in (1, 5, 25, 50, 75, 95, 99)}
+    row = {"damping": damping, "share": share, "weighted_share": 0.5, **quantiles, **fields}
+    return [{"iteration": iteration, "layer": layer, **row} for layer in ("0", "all")]

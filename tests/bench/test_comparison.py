@@ -54,7 +54,7 @@ class Silent:
 
 def specs(*optimizers: str, **fields: object) -> list[RunSpec]:
     base = replace(RunSpec(problem="quadratic", iterations=10), **fields)  # type: ignore[arg-type]
-    return comparison_specs(base, optimizers or ["adam", "sgd"], [], seeds=2)
+    return comparison_specs(base, optimizers or ["adam", "sgd"], [], seeds=[0, 1])
 
 
 def test_a_comparison_stores_training_runs_and_yardsticks(tmp_path: Path) -> None:

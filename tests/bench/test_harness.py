@@ -1,9 +1,10 @@
 """The loop: reproducible, fair between optimizers, honest about divergence and failure."""
 
+import contextlib
 import itertools
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,12 +15,14 @@ from torch import Tensor, nn
 
 import bench
 from bench.data import DataSource, TensorData
+from bench.phases import PhaseClock
 from bench.prepare import prepare
 from bench.problems import PROBLEMS, ProblemOptions, ProblemSpec
 from bench.problems.problem import Problem
-from bench.record import RunRecord
+from bench.record import CURVATURE_COLUMNS, RunRecord
 from bench.seeding import stream_seed
 from optimizers import OPTIMIZERS, OptimizerSpec, UsageError
+from optimizers.curvature.statistics import Observed, curvature_statistics
 
 BUILT_IN = tuple(OPTIMIZERS)
 
@@ -53,6 +56,136 @@ def test_an_evaluation_changes_no_loss(optimizer: str) -> None:
     spec = quick(optimizer=optimizer)
     often, never = (losses(bench.run(replace(spec, eval_every=every))) for every in (1, 0))
     assert often.tobytes() == never.tobytes()
+
+
+@pytest.mark.parametrize("settings", [{}, {"update_every": 3, "curvature_ema": 0.5}], ids=str)
+@pytest.mark.parametrize("optimizer", ["diag_ggn_mc", "diag_ggn_exact"])
+def test_an_observation_changes_no_loss(optimizer: str, settings: dict[str, Any]) -> None:
+    spec = quick(optimizer=optimizer, hyperparameters=settings)
+    each, never = (bench.run(replace(spec, curvature_every=every)) for every in (1, 0))
+    assert losses(each).tobytes() == losses(never).tobytes()
+    assert len(each.curvature) == 12 * 2  # one layer, and all
+    assert never.curvature == []
+
+
+@pytest.mark.parametrize(
+    ("every", "budget", "observed"),
+    [
+        (5, {"iterations": 12}, [0, 5, 10, 11]),
+        (5, {"iterations": 11}, [0, 5, 10]),
+        (20, {"iterations": 1}, [0]),
+        (3, {"iterations": 100, "until": ("loss", 1e9), "eval_every": 4}, []),
+    ],
+    ids=["and the last", "which is the last", "the only one", "none, at the target from the start"],
+)
+def test_curvature_is_observed_at_intervals_and_at_the_end(
+    every: int, budget: dict[str, Any], observed: list[int]
+) -> None:
+    record = bench.run(quick(optimizer="diag_ggn_exact", curvature_every=every, **budget))
+    assert [row["iteration"] for row in record.curvature if row["layer"] == "all"] == observed
+    assert all(tuple(row) == CURVATURE_COLUMNS for row in record.curvature)
+    assert all(0 < row["share"] < 1 for row in record.curvature)
+
+
+def test_curvature_is_observed_by_layer() -> None:
+    spec = quick(problem="mnist_mlp", optimizer="diag_ggn_mc", iterations=1)
+    model = prepare(spec).problem.make_model()
+    expected = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    assert [row["layer"] for row in bench.run(spec).curvature] == [*expected, "all"]
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "torch.optim:LBFGS"])
+def test_an_optimizer_without_a_diagonal_has_none_to_observe(optimizer: str) -> None:
+    assert bench.run(quick(optimizer=optimizer, iterations=2)).curvature == []
+
+
+def test_observations_are_outside_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    running = False
+    start, stop = PhaseClock.start, PhaseClock.stop
+
+    def spy(method: Callable[[Any], None], now: bool) -> Callable[[Any], None]:
+        def call(self: Any) -> None:
+            nonlocal running
+            method(self)
+            running = now
+
+        return call
+
+    monkeypatch.setattr(PhaseClock, "start", spy(start, True))
+    monkeypatch.setattr(PhaseClock, "stop", spy(stop, False))
+    clocked = []
+
+    def statistics(observed: Any) -> list[dict[str, Any]]:
+        clocked.append(running)
+        return curvature_statistics(observed)
+
+    monkeypatch.setattr("bench.harness.curvature_statistics", statistics)
+    bench.run(quick(optimizer="diag_ggn_mc", curvature_every=1, iterations=5))
+    assert clocked == [False] * 5
+
+
+def test_observations_after_a_divergence_are_dropped_with_their_iterations() -> None:
+    spec = quick(
+        optimizer="diag_ggn_mc", hyperparameters={"lr": 1e38}, iterations=60, curvature_every=1
+    )
+    record = bench.run(spec)
+    assert record.diverged_at is not None
+    assert max(row["iteration"] for row in record.curvature) <= record.diverged_at
+
+
+class Steady(torch.optim.SGD):
+    """A plug-in with a curvature of its own making: ones, which it lets be observed."""
+
+    def __init__(self, params: Any, curvature: Any) -> None:
+        super().__init__(params, lr=0.1)
+
+    def backward_context(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    @contextlib.contextmanager
+    def observing(self) -> Iterator[list[Observed]]:
+        seen: list[Observed] = []
+        yield seen
+        for group in self.param_groups:
+            for name, parameter in zip(group["param_names"], group["params"], strict=True):
+                gradient, ones = parameter.grad, torch.ones_like(parameter)
+                seen.append(Observed(parameter=name, diagonal=ones, gradient=gradient, damping=3.0))
+
+
+class NoCurvature:
+    def extend(self, model: nn.Module, loss_fn: nn.Module) -> tuple[nn.Module, nn.Module]:
+        return model, loss_fn
+
+
+def test_any_optimizer_with_curvature_may_be_observed(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = OptimizerSpec(name="steady", factory=Steady, curvature=NoCurvature)
+    monkeypatch.setitem(OPTIMIZERS, "steady", spec)
+    record = bench.run(quick(optimizer="steady", iterations=2))
+    assert {row["share"] for row in record.curvature} == {0.25}
+
+
+def test_an_adapted_damping_shows_in_the_record() -> None:
+    spec = quick(
+        problem="mnist_cnn",
+        optimizer="diag_ggn_mc",
+        hyperparameters={"adapt_every": 2, "lr": 0.01},
+        iterations=5,
+        curvature_every=1,
+        eval_every=0,
+    )
+    record = bench.run(spec)
+    assert record.status == "completed", record.error
+    dampings = [row["damping"] for row in record.curvature if row["layer"] == "all"]
+    assert dampings[0] == dampings[1] == 1.0
+    assert dampings[2] == dampings[3] != 1.0
+    factors = [after / before for before, after in itertools.pairwise(dampings)]
+    allowed = (1.0, 0.95**2, 0.95**-2)
+    assert all(min(abs(factor - known) for known in allowed) < 1e-12 for factor in factors)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_record_says_whether_the_machine_was_shared(shared: bool) -> None:
+    assert bench.run(quick(iterations=1, eval_every=0), shared=shared).shared is shared
 
 
 @pytest.fixture
@@ -399,6 +532,7 @@ def test_a_problem_without_accuracy_and_a_model_that_backpack_cannot_extend(
         ({"device": "cuda:99"}, "Device 'cuda:99' is not available. Available here: auto, cpu"),
         ({"device": "tpu"}, "Device 'tpu' is not available"),
         ({"batch_size": 4001}, "batch_size=4001 is not valid: mnist_logreg has 4000"),
+        ({"curvature_every": -1}, "curvature_every=-1 is not valid: it is a whole number >= 0"),
         ({"until": ("acuracy", 1)}, "'acuracy'. Did you mean 'accuracy'"),
     ],
     ids=str,

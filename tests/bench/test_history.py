@@ -113,6 +113,15 @@ def test_settings_and_threads_are_series_of_their_own(results: Path) -> None:
     assert sorted(len(item.points) for item in history.load(results)) == [1, 1, 1, 10]
 
 
+def test_runs_that_shared_the_machine_are_no_points(results: Path) -> None:
+    (before,) = history.load(results)
+    for day, role in enumerate(("training", "plain_gradient")):
+        record = made_record(session="day 3", role=role, run_id=f"{day}", shared=True, minutes=day)
+        store.save(record, results)
+    (after,) = history.load(results)
+    assert after.points.equals(before.points)
+
+
 def test_points_without_commit_or_plain_gradient_do_no_harm(results: Path) -> None:
     for day, minutes in enumerate((1, 24 * 60 * 5 - 1)):  # beside the change
         record = made_record(losses=[1.0] * 20, minutes=minutes, session=f"bare {day}")

@@ -9,6 +9,7 @@ from bench.options import (
     Entry,
     comparison_specs,
     parse_optimizers,
+    parse_seeds,
     parse_settings,
     parse_until,
     parse_value,
@@ -101,7 +102,7 @@ def test_wrong_until_is_told(text: str) -> None:
 
 
 def test_a_comparison_runs_seed_by_seed() -> None:
-    specs = comparison_specs(RunSpec(problem="quadratic"), ["adam,sgd"], ["lr=0.5"], seeds=2)
+    specs = comparison_specs(RunSpec(problem="quadratic"), ["adam,sgd"], ["lr=0.5"], seeds=[0, 1])
     assert [(spec.label, spec.seed) for spec in specs] == [
         ("adam", 0),
         ("sgd", 0),
@@ -112,14 +113,29 @@ def test_a_comparison_runs_seed_by_seed() -> None:
 
 
 def test_a_bare_comparison_takes_all_built_in_optimizers() -> None:
-    specs = comparison_specs(RunSpec(), [], [], seeds=3)
+    specs = comparison_specs(RunSpec(), [], [], seeds=[0, 1, 2])
     assert len(specs) == 12
     assert {spec.problem for spec in specs} == {"mnist_cnn"}
 
 
-def test_number_of_seeds_is_checked() -> None:
-    with pytest.raises(UsageError, match="seeds=0 is not valid"):
-        comparison_specs(RunSpec(), [], [], seeds=0)
+@pytest.mark.parametrize(
+    ("text", "seeds"),
+    [
+        ("3", [0, 1, 2]),
+        ("100-102", [100, 101, 102]),
+        ("5, 7", [5, 7]),
+        ("7-7", [7]),
+        ("1-2,9", [1, 2, 9]),
+    ],
+)
+def test_seeds_are_a_number_or_a_list(text: str, seeds: list[int]) -> None:
+    assert parse_seeds(text) == seeds
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "", "3-1", "1,1", "a", "1.5", "2-"])
+def test_wrong_seeds_are_told(text: str) -> None:
+    with pytest.raises(UsageError, match=f"--seeds '{text}' is not valid: write how many"):
+        parse_seeds(text)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from bench import plots, report
 from bench.record import RunRecord
 from bench.summary import summarise
-from tests.bench.records import made_record
+from tests.bench.records import made_curvature, made_record
 
 
 def comparison(**fields: Any) -> list[RunRecord]:
@@ -34,6 +34,13 @@ def test_report_and_figures_are_written(tmp_path: Path) -> None:
     assert "| one | 1.00 | 2.00 | 3.00 | 4.00 | 10.0 | – | – |" in text
     assert "- Command: `optbench run`" in text
     assert "![" in text
+
+
+def test_the_share_of_curvature_is_told_where_there_is_some(tmp_path: Path) -> None:
+    assert "share" not in written(tmp_path, comparison())
+    text = written(tmp_path, comparison(curvature=made_curvature(0, share=0.125)))
+    assert "| one | 1 | 0.12 | 0.5 |" in text
+    assert "Effective curvature share: mean of d / (d + damping)" in text
 
 
 def test_the_same_records_give_the_same_bytes(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Records survive the disk unchanged; damaged and foreign files are named and skipped."""
 
+import json
 import math
 import os
 import stat
@@ -13,10 +14,10 @@ import pytest
 
 import bench
 from bench import store
-from bench.record import COLUMNS
+from bench.record import COLUMNS, SCHEMA_VERSION
 from bench.store import DamagedRecordWarning
 from optimizers import UsageError
-from tests.bench.records import made_record
+from tests.bench.records import made_curvature, made_record
 
 
 def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -39,6 +40,47 @@ def test_non_finite_values_come_back(tmp_path: Path) -> None:
     assert math.isnan(loaded.values["loss"][1])
     assert loaded.evaluations[0]["loss"] == math.inf
     assert math.isnan(loaded.evaluations[0]["accuracy"])
+
+
+def test_curvature_comes_back(tmp_path: Path) -> None:
+    curvature = [*made_curvature(0), *made_curvature(20, damping=math.nan, q99=math.inf)]
+    store.save(made_record(curvature=curvature), tmp_path)
+    (loaded,) = bench.load(tmp_path)
+    assert loaded.curvature[:2] == curvature[:2]
+    assert [type(value) for value in loaded.curvature[2].values()] == [int, str, *[float] * 10]
+    assert math.isnan(loaded.curvature[2]["damping"])
+    assert loaded.curvature[2]["q99"] == math.inf
+
+
+def test_a_record_of_version_1_is_read_without_curvature(tmp_path: Path) -> None:
+    path = store.save(made_record(), tmp_path)
+    table = pq.read_table(path)
+    facts = json.loads(table.schema.metadata[b"optbench"])
+    del facts["curvature"], facts["environment"]["shared"], facts["config"]["curvature_every"]
+    facts["schema_version"] = 1
+    older = table.replace_schema_metadata({"optbench": json.dumps(facts)})
+    pq.write_table(older, path)
+    (loaded,) = bench.load(tmp_path)
+    assert (loaded.curvature, loaded.shared) == ([], False)
+    assert loaded.schema_version == SCHEMA_VERSION
+    store.save(loaded, tmp_path)
+    assert bench.load(tmp_path)[0].metadata() == loaded.metadata()
+
+
+def test_committed_records_are_readable() -> None:
+    folders = list((Path(__file__).parents[2] / "results" / "reference").glob("*/runs"))
+    assert folders
+    for folder in folders:
+        assert len(bench.load(folder)) == len(list(folder.glob("*.parquet"))) > 0
+
+
+def test_a_run_that_shared_the_machine_is_no_timing(tmp_path: Path) -> None:
+    store.save(made_record(minutes=0), tmp_path)
+    store.save(made_record(minutes=1, shared=True), tmp_path)
+    timed, any_machine = (store.find(tmp_path, "0123456789abcdef", f) for f in ("abc", None))
+    assert timed is not None
+    assert any_machine is not None
+    assert (timed.shared, any_machine.shared) == (False, True)
 
 
 def test_a_run_without_iterations_comes_back(tmp_path: Path) -> None:
@@ -81,12 +123,16 @@ def spoil(path: Path, kind: str) -> None:
         pq.write_table(table.replace_schema_metadata({"optbench": "{"}), path)
     elif kind == "later schema":
         later = table.schema.metadata[b"optbench"].replace(
-            b'"schema_version": 1', b'"schema_version": 99'
+            b'"schema_version": 2', b'"schema_version": 99'
         )
         pq.write_table(table.replace_schema_metadata({"optbench": later}), path)
     elif kind == "environment incomplete":
         less = table.schema.metadata[b"optbench"].replace(b'"threads"', b'"strands"')
         pq.write_table(table.replace_schema_metadata({"optbench": less}), path)
+    elif kind == "curvature incomplete":
+        facts = json.loads(table.schema.metadata[b"optbench"])
+        facts["curvature"] = [{"iteration": 0, "layer": "all"}]
+        pq.write_table(table.replace_schema_metadata({"optbench": json.dumps(facts)}), path)
     elif kind == "metadata of another kind":
         pq.write_table(table.replace_schema_metadata({"optbench": "[1, 2]"}), path)
 
@@ -103,6 +149,7 @@ def spoil(path: Path, kind: str) -> None:
         "later schema",
         "environment incomplete",
         "metadata of another kind",
+        "curvature incomplete",
     ],
 )
 def test_a_damaged_or_foreign_file_is_named_and_the_rest_is_used(tmp_path: Path, kind: str) -> None:

@@ -8,7 +8,7 @@ from bench import stability, tables
 from bench.record import RunRecord
 from bench.summary import require_comparable, summarise
 from optimizers import UsageError
-from tests.bench.records import made_record
+from tests.bench.records import made_curvature, made_record
 
 
 def yardstick(minutes: float, gradient_s: float, session: str = "s1") -> RunRecord:
@@ -92,6 +92,51 @@ def test_length_is_told_where_runs_can_end_early() -> None:
         ["sgd", "2 (2–3)", "0.0250 (0.0200–0.0300)", "accuracy=0.8", "1 of 2"]
     ]
     assert not tables.lengths_differ(summarise([made_record()], [], {}))
+
+
+def test_curvature_is_told_at_the_first_and_the_last_observation() -> None:
+    """Medians over seeds; a run that did not complete and a label without any do not count."""
+    runs = [
+        made_record(
+            label="ggn",
+            seed=seed,
+            curvature=[
+                *made_curvature(0, damping=1.0, share=share),
+                *made_curvature(20, damping=9.0, share=9.0),
+                *made_curvature(40, damping=0.5, share=10 * share),
+            ],
+        )
+        for seed, share in enumerate([0.01, 0.02, 0.03])
+    ]
+    failed = made_record(label="ggn", status="failed", curvature=made_curvature(0, share=0.9))
+    ggn, sgd = summarise([*runs, failed, made_record()], [], {})
+    assert ggn.curvature == {
+        "damping": (1.0, 0.5),
+        "share": pytest.approx((0.02, 0.2)),
+        "weighted_share": (0.5, 0.5),
+    }
+    assert sgd.curvature == {}
+    assert tables.curvature([ggn, sgd]) == (
+        ["optimizer", "damping", "plain share", "gradient-weighted share"],
+        [["ggn", "1 → 0.5", "0.02 → 0.2", "0.5"]],
+    )
+    assert tables.CURVATURE_NOTE in tables.notes([ggn, sgd])
+    assert tables.CURVATURE_NOTE not in tables.notes([sgd])
+    assert ggn.to_json()["curvature"]["damping"] == (1.0, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "cell"),
+    [
+        (0.00012, 0.0031, "0.00012 → 0.0031"),
+        (1.0, 1.0, "1"),
+        (0.12345, 0.12346, "0.12"),
+        (float("nan"), float("nan"), "–"),
+        (float("nan"), 0.5, "– → 0.5"),
+    ],
+)
+def test_a_change_is_one_number_where_there_is_none(first: float, last: float, cell: str) -> None:
+    assert tables.change(first, last) == cell
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from bench import store, views
 from bench.record import RunRecord
 from bench.store import DamagedRecordWarning
 from optimizers import UsageError
-from tests.bench.records import made_record
+from tests.bench.records import made_curvature, made_record
 
 
 @pytest.fixture
@@ -45,8 +45,29 @@ def test_evaluations_join_runs(results: Path) -> None:
     assert views.query(results, sql)[1] == [(0, 0.1), (3, 0.9)]
 
 
+def test_curvature_joins_runs(tmp_path: Path) -> None:
+    curvature = [*made_curvature(0, share=0.1), *made_curvature(20, damping=float("nan"))]
+    store.save(made_record(label="ggn", curvature=curvature), tmp_path)
+    store.save(made_record(run_id="f" * 16), tmp_path)
+    sql = (
+        "select label, iteration, layer, damping, share, weighted_share, q01, q99 "
+        "from curvature join runs using (run) where layer = 'all' order by iteration"
+    )
+    first, second = views.query(tmp_path, sql)[1]
+    assert first == ("ggn", 0, "all", 1.0, 0.1, 0.5, 0.01, 0.99)
+    assert second[1] == 20
+    assert second[3] != second[3]
+
+
+def test_runs_tell_whether_the_machine_was_shared(tmp_path: Path) -> None:
+    store.save(made_record(seed=0), tmp_path)
+    store.save(made_record(seed=1, run_id="f" * 16, shared=True), tmp_path)
+    sql = "select seed, shared from runs order by seed"
+    assert views.query(tmp_path, sql)[1] == [(0, False), (1, True)]
+
+
 def test_an_empty_folder_has_empty_views(tmp_path: Path) -> None:
-    for view in ("runs", "iterations", "evaluations"):
+    for view in ("runs", "iterations", "evaluations", "curvature"):
         assert views.query(tmp_path, f"select count(*) from {view}")[1] == [(0,)]
 
 

@@ -1,7 +1,7 @@
 """DiagGGN's updates equal its formula, and its diagonals are fresh or missing, never stale."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -319,6 +319,9 @@ def test_state_dict_resumes_between_refreshes() -> None:
         ({"update_every": 0}, r"update_every=0 is not valid: it is a whole number >= 1"),
         ({"update_every": 2.5}, r"update_every=2.5 is not valid"),
         ({"damping": "much"}, r"damping='much' is not valid"),
+        ({"adapt_every": -1}, r"adapt_every=-1 is not valid: it is a whole number >= 0"),
+        ({"adapt_every": 0.5}, r"adapt_every=0.5 is not valid"),
+        ({"adapt_every": 2, "damping": 0.0}, r"damping=0.0 is not valid with adapt_every=2.*> 0"),
     ],
     ids=str,
 )
@@ -327,9 +330,196 @@ def test_settings_outside_their_range_are_refused(setting: dict[str, Any], rule:
         extended(**setting)
 
 
-def test_update_every_is_the_same_in_all_groups() -> None:
+@pytest.mark.parametrize("name", ["update_every", "adapt_every"])
+def test_schedules_are_the_same_in_all_groups(name: str) -> None:
     _, optimizer = extended("linear")
     extra = torch.nn.Parameter(torch.zeros(1, dtype=torch.float64))
-    with pytest.raises(UsageError, match="update_every=2 is not valid: it is the same in all"):
-        optimizer.add_param_group({"params": [("extra", extra)], "update_every": 2})
+    with pytest.raises(UsageError, match=f"{name}=2 is not valid: it is the same in all"):
+        optimizer.add_param_group({"params": [("extra", extra)], name: 2})
     assert len(optimizer.param_groups) == 1
+
+
+def test_what_a_step_preconditions_with_can_be_observed() -> None:
+    case, optimizer = extended("mlp_relu", damping=0.3, curvature_ema=0.5)
+    expected = ggn_diagonal(*plain("mlp_relu"))
+    backward(case, optimizer)
+    with optimizer.observing() as observed:
+        optimizer.step()
+    assert [item.parameter for item in observed] == ["0.weight", "0.bias", "2.weight", "2.bias"]
+    assert close([item.diagonal for item in observed], expected)
+    for item, parameter in zip(observed, case.model.parameters(), strict=True):
+        assert item.gradient is parameter.grad
+        assert item.damping == 0.3
+
+
+def test_diagonals_that_were_kept_are_observed_as_they_were_used() -> None:
+    case, optimizer = extended("mlp_relu", update_every=3)
+    expected = ggn_diagonal(*plain("mlp_relu"))
+    for _ in range(3):
+        backward(case, optimizer)
+        with optimizer.observing() as observed:
+            optimizer.step()
+        assert close([item.diagonal for item in observed], expected)
+
+
+def test_only_steps_inside_the_context_are_observed() -> None:
+    case, optimizer = extended()
+    with optimizer.observing() as observed:
+        pass
+    backward(case, optimizer)
+    optimizer.step()
+    assert observed == []
+    assert optimizer._observed is None
+
+
+def test_parameters_without_names_are_observed_by_number() -> None:
+    torch.manual_seed(5)
+    case = NETWORKS["linear"]()
+    curvature = exact()
+    curvature.extend(case.model, case.loss_fn)
+    optimizer = DiagGGN(case.model.parameters(), curvature=curvature)
+    backward(case, optimizer)
+    with optimizer.observing() as observed:
+        optimizer.step()
+    assert [item.parameter for item in observed] == ["number 0", "number 1"]
+
+
+def evaluation(case: Case) -> Callable[[], tuple[Tensor, Tensor]]:
+    def evaluate() -> tuple[Tensor, Tensor]:
+        outputs = case.model(case.inputs)
+        return case.loss_fn(outputs, case.targets), outputs
+
+    return evaluate
+
+
+def adapting_step(case: Case, optimizer: DiagGGN) -> None:
+    backward(case, optimizer)
+    optimizer.step(evaluate=evaluation(case))
+
+
+def state(case: Case, optimizer: DiagGGN) -> list[Tensor]:
+    """Copies of the parameters and of their momentum."""
+    buffers = [item["momentum_buffer"] for item in optimizer.state.values() if item]
+    return [tensor.detach().clone() for tensor in (*case.model.parameters(), *buffers)]
+
+
+@pytest.mark.parametrize("every", [1, 3])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_damping_of_trusted_steps_shrinks_by_its_factor(name: str, every: int) -> None:
+    """Small steps: the model is as good as exact, so that every ratio is near 1."""
+    case, optimizer = extended(name, lr=1e-4, adapt_every=every)
+    dampings = []
+    for _ in range(7):
+        adapting_step(case, optimizer)
+        dampings.append(optimizer.param_groups[0]["damping"])
+    factor = 0.95**every
+    assert dampings == pytest.approx([factor ** (step // every) for step in range(1, 8)], rel=1e-14)
+
+
+@pytest.mark.parametrize("name", ["mlp_relu", "cnn"])
+def test_a_trusted_step_is_the_step_without_adaptation(name: str) -> None:
+    (plainly, fixed), (case, adapting) = (
+        extended(name, momentum=0.9, weight_decay=0.01, adapt_every=every) for every in (0, 1)
+    )
+    backward(plainly, fixed)
+    fixed.step()
+    adapting_step(case, adapting)
+    assert adapting.param_groups[0]["damping"] == 0.95
+    pairs = zip(state(plainly, fixed), state(case, adapting), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_by_default_nothing_is_evaluated_and_no_step_is_another() -> None:
+    (first, fixed), (second, given) = (extended("cnn") for _ in range(2))
+    assert not given.takes_evaluation
+
+    def refuse() -> tuple[Tensor, Tensor]:
+        raise AssertionError("evaluated")
+
+    for _ in range(5):
+        backward(first, fixed)
+        fixed.step()
+        backward(second, given)
+        given.step(evaluate=refuse)
+    pairs = zip(first.model.parameters(), second.model.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("lr", [1e4, 1e300], ids=["the loss rises", "the loss is not finite"])
+@pytest.mark.parametrize("name", ["mlp_relu", "cnn", "regression"])
+def test_a_rejected_step_changes_nothing_but_the_damping(name: str, lr: float) -> None:
+    case, optimizer = extended(name, lr=1e-3, momentum=0.9, weight_decay=0.01, adapt_every=1)
+    adapting_step(case, optimizer)
+    before = state(case, optimizer)
+    (group,) = optimizer.param_groups
+    assert group["damping"] == 0.95
+    group["lr"] = lr
+    adapting_step(case, optimizer)
+    assert all(torch.equal(a, b) for a, b in zip(before, state(case, optimizer), strict=True))
+    assert group["damping"] == pytest.approx(1.0, rel=1e-15)
+    assert group["steps"] == 2
+
+
+def test_after_a_rejected_step_the_diagonal_is_that_of_the_same_point() -> None:
+    """The evaluation and the GGN product leave nothing behind in BackPACK."""
+    case, optimizer = extended("cnn", lr=1e4, adapt_every=1)
+    adapting_step(case, optimizer)
+    backward(case, optimizer)
+    with optimizer.observing() as observed:
+        optimizer.step(evaluate=evaluation(case))
+    assert close([item.diagonal for item in observed], ggn_diagonal(*plain("cnn")))
+    assert observed[0].damping == 1 / 0.95
+
+
+def test_all_groups_adapt_alike() -> None:
+    torch.manual_seed(6)
+    case = NETWORKS["linear"]()
+    weight, bias = case.model.parameters()
+    curvature = exact()
+    curvature.extend(case.model, case.loss_fn)
+    groups = [{"params": [weight]}, {"params": [bias], "damping": 0.1}]
+    optimizer = DiagGGN(groups, curvature=curvature, lr=1e-4, damping=2.0, adapt_every=2)
+    for _ in range(2):
+        adapting_step(case, optimizer)
+    dampings = [group["damping"] for group in optimizer.param_groups]
+    assert dampings == pytest.approx([2.0 * 0.95**2, 0.1 * 0.95**2], rel=1e-15)
+
+
+def test_an_adaptation_without_evaluation_says_what_to_do_and_changes_nothing() -> None:
+    case, optimizer = extended(adapt_every=2)
+    backward(case, optimizer)
+    optimizer.step()
+    before = [p.detach().clone() for p in case.model.parameters()]
+    backward(case, optimizer)
+    with pytest.raises(RuntimeError, match=r"adapts the damping.*evaluate=.*adapt_every=0"):
+        optimizer.step()
+    assert all(torch.equal(a, b) for a, b in zip(before, case.model.parameters(), strict=True))
+    optimizer.step(evaluate=evaluation(case))
+
+
+def test_an_adaptation_draws_no_random_numbers() -> None:
+    """Monte-Carlo samples are those of a run without adaptation."""
+    case, optimizer = extended(adapt_every=1)
+    backward(case, optimizer)
+    before = torch.get_rng_state()
+    optimizer.step(evaluate=evaluation(case))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_state_dict_resumes_an_adapted_damping() -> None:
+    settings: dict[str, Any] = {"lr": 0.3, "momentum": 0.9, "adapt_every": 2}
+    case, optimizer = extended(**settings)
+    for _ in range(5):
+        adapting_step(case, optimizer)
+    twin = Case(copy.deepcopy(case.model), case.loss_fn, case.inputs, case.targets)
+    curvature = exact()
+    curvature.extend(twin.model, twin.loss_fn)
+    resumed = DiagGGN(twin.model.named_parameters(), curvature=curvature, **settings)
+    resumed.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    assert resumed.param_groups[0]["damping"] == optimizer.param_groups[0]["damping"] != 1.0
+    for _ in range(5):
+        adapting_step(case, optimizer)
+        adapting_step(twin, resumed)
+    assert resumed.param_groups[0]["damping"] == optimizer.param_groups[0]["damping"]
+    pairs = zip(case.model.parameters(), twin.model.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)

@@ -18,6 +18,7 @@ def test_hyperparameters_are_complete() -> None:
         "weight_decay": 0.0,
         "curvature_ema": 0.0,
         "update_every": 1,
+        "adapt_every": 0,
         "mc_samples": 1,
         "fast_rules": True,
     }

@@ -1,0 +1,191 @@
+"""``optbench sweep``: try settings on a grid, to choose among them."""
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bench import terminal
+from bench.commands import recommend, shared
+from optimizers.errors import UsageError
+
+if TYPE_CHECKING:
+    from bench.executors import Pool
+    from bench.sweeps.experiment import Experiment
+
+
+@shared.in_one_line
+def sweep(
+    experiment: Annotated[
+        Path | None,
+        typer.Argument(metavar="[EXPERIMENT.yaml]", help="A file that says what to sweep."),
+    ] = None,
+    problem: Annotated[
+        str | None,
+        typer.Option("-p", "--problem", help="Problem; mnist_cnn by default.", show_default=False),
+    ] = None,
+    optimizer: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-o",
+            "--optimizer",
+            metavar="[LABEL=]NAME[,...]",
+            help="Optimizers; diag_ggn_mc by default.",
+        ),
+    ] = None,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--grid",
+            metavar="[LABEL.]KEY=VALUES",
+            help="Values of a hyperparameter: 1e-4:1e2:log7, 0:0.9:lin4 or 0.1,1,10. Several "
+            "cross. By default the optimizer's registered search space.",
+        ),
+    ] = None,
+    setting: shared.Setting = None,
+    seeds: Annotated[
+        str | None,
+        typer.Option(metavar="N|LIST", help="How many seeds (3), or which: 5,7 or 10-14."),
+    ] = None,
+    iterations: Annotated[
+        int | None, typer.Option(help="Iterations of a run; 201 by default.", show_default=False)
+    ] = None,
+    objective: Annotated[
+        str | None,
+        typer.Option(
+            help="val_loss (by default), val_accuracy, train_loss or time_to(val_accuracy=0.95)."
+        ),
+    ] = None,
+    strategy: Annotated[
+        str | None,
+        typer.Option(help="grid (by default), halving (a third of the time), or tpe (Optuna)."),
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option(help="With tpe: how many settings per optimizer.")
+    ] = None,
+    batch_size: shared.BatchSize = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:<i>.")] = None,
+    dtype: Annotated[str | None, typer.Option(help="float32 or float64.")] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            help="Runs at a time. By default one per physical core or GPU, as memory allows; "
+            "1 where times are the objective.",
+            show_default=False,
+        ),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            help="Threads of a run: 1 by default with several jobs, else torch's choice.",
+            show_default=False,
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Run on a Dask cluster, as in tcp://host:8786."),
+    ] = None,
+    data_root: shared.DataRoot = None,
+    results: shared.Results = Path("results"),
+    fresh: Annotated[bool, typer.Option("--fresh", help="Run again what is stored.")] = False,
+    malloc_tuning: shared.MallocTuning = True,
+    as_json: shared.AsJson = False,
+) -> None:
+    """Sweep settings over seeds, judged on the validation split, and recommend one.
+
+    A bare 'optbench sweep' sweeps damping and learning rate of diag_ggn_mc on mnist_cnn. Runs that
+    are stored are not run again: after whatever stopped it, the same command goes on.
+    """
+    from bench.executors import WorkersError
+    from bench.sweeps.cell import Conditions
+    from bench.sweeps.experiment import Experiment, read_yaml
+    from bench.sweeps.objective import parse_objective
+    from bench.sweeps.progress import SweepProgress
+    from bench.sweeps.sweep import Sweeper
+
+    fields: dict[str, Any] = {}
+    yaml = ""
+    if experiment is not None:
+        fields, yaml = read_yaml(experiment)
+    given: dict[str, Any] = {
+        "problem": problem,
+        "optimizers": tuple(optimizer) if optimizer else None,
+        "grid": tuple(grid) if grid else None,
+        "settings": tuple(setting) if setting else None,
+        "seeds": seeds,
+        "iterations": iterations,
+        "objective": objective,
+        "strategy": strategy,
+        "trials": trials,
+        "batch_size": batch_size,
+        "device": device,
+        "dtype": dtype,
+    }
+    what = Experiment(
+        **fields | {name: value for name, value in given.items() if value is not None}
+    )
+    timed = parse_objective(what.objective).timed
+    for name, value in (("jobs", jobs), ("threads", threads)):
+        if value is not None and value < 1:
+            raise UsageError(f"{name}={value} is not valid: it is a whole number >= 1.")
+    if not malloc_tuning:
+        from bench import allocator
+
+        os.environ[allocator.SWITCH] = "0"
+    if scheduler is None:
+        shared.absolute_data_root(data_root)
+        data_root = None
+    pool = _pool(what, jobs, scheduler, timed=timed)
+    conditions = Conditions(
+        session=what.name,
+        threads=threads if threads is not None else 1 if pool.shared else None,
+        shared=pool.shared,
+        tuned=malloc_tuning,
+    )
+    if timed and pool.shared:
+        terminal.complain(
+            "Runs share a machine: their times, which are the objective, depend on what ran beside "
+            "them. --jobs 1 measures them alone."
+        )
+    at_once = True
+    try:
+        with SweepProgress(
+            terminal.errors(), parse_objective(what.objective), pool.width
+        ) as progress:
+            record = Sweeper(
+                experiment=what,
+                pool=pool,
+                conditions=conditions,
+                results=results,
+                data_root=data_root,
+                fresh=fresh,
+                observer=progress,
+            ).run(yaml=yaml, command=shlex.join(["optbench", *sys.argv[1:]]))
+        at_once = False
+    except KeyboardInterrupt:
+        terminal.complain(
+            "Interrupted: finished runs are stored; the same command goes on from there, and "
+            f"'optbench recommend {what.name}' tells what can be said so far."
+        )
+        raise typer.Exit(shared.INTERRUPTED) from None
+    except WorkersError as error:
+        raise WorkersError(
+            f"{error} Finished runs are stored; the same command goes on."
+        ) from error
+    finally:
+        pool.close(at_once=at_once)
+    recommend.conclude(record, results, as_json=as_json)
+
+
+def _pool(what: "Experiment", jobs: int | None, scheduler: str | None, *, timed: bool) -> "Pool":
+    """The workers that were asked for."""
+    from bench.executors import DaskPool, LocalPool, default_jobs
+
+    if scheduler is None:
+        return LocalPool(jobs or (1 if timed else default_jobs(what.device)))
+    if jobs is not None:
+        raise UsageError("--jobs is not valid with --scheduler: the cluster has its workers.")
+    return DaskPool(scheduler, gpu=what.device.startswith("cuda"))

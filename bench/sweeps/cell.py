@@ -1,0 +1,144 @@
+"""What a worker does: tell how runs are identified, and run them.
+
+A worker has no store: records go back to the client, which is the only one that writes. Torch is
+imported inside the functions, since the client imports this module too.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from bench.record import RunRecord
+from bench.spec import RunSpec
+from optimizers.errors import UsageError
+
+if TYPE_CHECKING:
+    from multiprocessing.sharedctypes import Synchronized
+
+    from bench.prepare import Prepared
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """Under which all runs of a sweep take place.
+
+    Attributes:
+        session: The sweep that their records belong to.
+        threads: Torch's threads per worker; torch's own choice if ``None``.
+        shared: Whether several runs share a machine, so that their times are no timings.
+        tuned: Whether to tune the allocator, where that is possible.
+    """
+
+    session: str
+    threads: int | None
+    shared: bool
+    tuned: bool
+
+    def apply(self) -> None:
+        """Bring them about in this process."""
+        import torch
+
+        from bench import allocator
+
+        if self.tuned:
+            allocator.tune()
+        if self.threads is not None and torch.get_num_threads() != self.threads:
+            torch.set_num_threads(self.threads)
+
+
+def start_local_worker(counter: "Synchronized[int]") -> None:
+    """Set up a worker process of this machine: warm, and gone when its client is.
+
+    Args:
+        counter: How many workers were started; decides which GPU is this one's.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the client's to deal with
+    threading.Thread(target=_die_with_client, daemon=True).start()
+    sys.path.append(os.getcwd())
+    with counter.get_lock():
+        number, counter.value = counter.value, counter.value + 1
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.set_device(number % torch.cuda.device_count())
+
+
+def _die_with_client() -> None:
+    """End this process when its client ends, even by SIGKILL."""
+    from multiprocessing import parent_process
+
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def identify(specs: Sequence[RunSpec], conditions: Conditions) -> list[RunRecord]:
+    """Check runs, and tell how they are known here, before any of them begins.
+
+    Args:
+        specs: The runs.
+        conditions: Under which they will take place.
+
+    Returns:
+        A record without values per run: its id, configuration, environment and data. It is what is
+        stored of a run whose worker dies.
+
+    Raises:
+        UsageError: A run cannot begin.
+    """
+    from bench import harness
+    from bench.prepare import prepare
+
+    conditions.apply()
+    blanks = []
+    prepared: Prepared | None = None
+    for spec in specs:
+        if prepared is None or not _only_seed_differs(prepared, spec):
+            prepared = prepare(spec)
+        else:
+            prepared = replace(prepared, spec=replace(prepared.spec, seed=spec.seed))
+        blanks.append(harness.blank(prepared, session=conditions.session, shared=conditions.shared))
+    return blanks
+
+
+def _only_seed_differs(prepared: "Prepared", spec: RunSpec) -> bool:
+    resolved = replace(
+        spec,
+        seed=prepared.spec.seed,
+        device=prepared.spec.device,
+        batch_size=prepared.spec.batch_size,
+        hyperparameters=prepared.spec.hyperparameters,
+    )
+    return resolved == prepared.spec and dict(spec.hyperparameters) == prepared.given
+
+
+def run(spec: RunSpec, expected: str, conditions: Conditions) -> RunRecord:
+    """Run one cell.
+
+    Args:
+        spec: The run.
+        expected: Its id, as it was identified.
+        conditions: Under which it takes place.
+
+    Raises:
+        UsageError: On this worker the run would be another.
+    """
+    from bench import environment, harness
+    from bench.prepare import prepare
+
+    conditions.apply()
+    prepared = prepare(spec)
+    if prepared.run_id != expected:
+        versions = environment.library_versions()
+        raise UsageError(
+            f"The worker with process {os.getpid()} would run something else (id "
+            f"{prepared.run_id}, not {expected}): its data, threads, libraries or the source of "
+            f"{spec.problem} or {spec.optimizer} differ. It has "
+            f"{', '.join(f'{name} {number}' for name, number in versions.items())}."
+        )
+    return harness.execute(prepared, session=conditions.session, shared=conditions.shared)

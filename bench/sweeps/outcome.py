@@ -1,0 +1,137 @@
+"""What a sweep found: from its file and the records of its runs."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench import options, store
+from bench.damping import Swept, Trial
+from bench.record import DONE, RunRecord
+from bench.sweeps.experiment import Arm, Cell
+from bench.sweeps.objective import parse_objective
+from bench.sweeps.record import SweepRecord
+from bench.tables import assignments
+
+NOT_RUN = "not run"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """A sweep with its results.
+
+    Attributes:
+        record: The sweep's file.
+        swept: What was found, by label.
+        full: Records of the runs at the full budget, by cell.
+        failed: Records of the runs that failed, at any budget, by cell.
+    """
+
+    record: SweepRecord
+    swept: Sequence[Swept]
+    full: Sequence[tuple[Cell, RunRecord]] = field(default_factory=list)
+    failed: Sequence[tuple[Cell, RunRecord]] = field(default_factory=list)
+
+    @property
+    def shared(self) -> bool:
+        """Whether runs shared a machine, so that their times are no timings."""
+        return any(record.shared for _, record in self.full)
+
+    def of(self, label: str, settings: Mapping[str, Any]) -> list[RunRecord]:
+        """The full runs of one setting."""
+        wanted = written(settings)
+        return [
+            record
+            for cell, record in self.full
+            if cell.label == label and written(cell.settings) == wanted
+        ]
+
+
+def gather(record: SweepRecord, results: Path) -> Outcome:
+    """Read the records of a sweep's runs."""
+    experiment = record.experiment
+    timed = parse_objective(experiment.objective).timed
+    run_ids = dict.fromkeys(run_id for _, run_id in record.cells)
+    found = {run_id: _latest(results, run_id, timed=timed) for run_id in run_ids}
+    runs = [(cell, found[run_id]) for cell, run_id in record.cells]
+    full = [(cell, run) for cell, run in runs if cell.iterations == experiment.iterations]
+    return Outcome(
+        record=record,
+        swept=[_swept(record, arm, full) for arm in record.arms],
+        full=[
+            (cell, run.relabelled(cell.label))
+            for cell, run in full
+            if run is not None and run.status in DONE
+        ],
+        failed=[(cell, run) for cell, run in runs if run is not None and run.status == "failed"],
+    )
+
+
+def _latest(results: Path, run_id: str, *, timed: bool) -> RunRecord | None:
+    """The newest finished execution of a run, or else the newest of any.
+
+    Where times matter, one that had its machine for itself comes first.
+    """
+    executions = list(store.executions(results, run_id))
+    done = [run for run in executions if run.status in DONE]
+    alone = [run for run in done if not run.shared] if timed else []
+    return next(iter([*alone, *done, *executions]), None)
+
+
+def _swept(record: SweepRecord, arm: Arm, full: Sequence[tuple[Cell, RunRecord | None]]) -> Swept:
+    """What was found of one label."""
+    experiment = record.experiment
+    objective = parse_objective(experiment.objective)
+    scores: dict[str, dict[int, float]] = {}
+    lost: dict[str, dict[int, str]] = {}
+    settings: dict[str, Mapping[str, Any]] = {}
+    seeds = options.parse_seeds(experiment.seeds)
+    for cell, run in full:
+        if cell.label != arm.label:
+            continue
+        key = written(cell.settings)
+        settings.setdefault(key, cell.settings)
+        score = NOT_RUN if run is None else objective.score(run)
+        if isinstance(score, str):
+            lost.setdefault(key, {})[cell.seed] = score
+        elif math.isfinite(score):
+            scores.setdefault(key, {})[cell.seed] = score
+        else:
+            lost.setdefault(key, {})[cell.seed] = "diverged"
+    trials = []
+    for key, values in settings.items():
+        missing = {
+            seed: NOT_RUN
+            for seed in seeds
+            if seed not in scores.get(key, {}) and seed not in lost.get(key, {})
+        }
+        trials.append(
+            Trial(settings=values, scores=scores.get(key, {}), lost=lost.get(key, {}) | missing)
+        )
+    scattered = experiment.strategy == "tpe"
+    return Swept(
+        label=arm.label,
+        optimizer=arm.optimizer,
+        axes={
+            name: _occurring(name, trials) if scattered else axis.values
+            for name, axis in arm.axes.items()
+        },
+        measure=objective.measure(record.metrics),
+        trials=trials,
+        dropped=record.dropped.get(arm.label, ()),
+        scattered=scattered,
+    )
+
+
+def _occurring(name: str, trials: Sequence[Trial]) -> tuple[Any, ...]:
+    values = {str(trial.settings[name]): trial.settings[name] for trial in trials}.values()
+    try:
+        return tuple(sorted(values))
+    except TypeError:
+        return tuple(values)
+
+
+def written(settings: Mapping[str, Any]) -> str:
+    """Settings as text, by which they are told apart: a list of JSON is a tuple elsewhere."""
+    return " ".join(assignments(settings))

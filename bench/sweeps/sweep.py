@@ -1,0 +1,182 @@
+"""A sweep: what is not stored yet is run, what is stored is reused, all is noted in its file."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from bench import options, store
+from bench.damping import Measure
+from bench.executors import Lost, Pool, WorkersError, run_all
+from bench.record import RunRecord
+from bench.spec import RunSpec
+from bench.sweeps import cell as worker
+from bench.sweeps import strategies
+from bench.sweeps.cell import Conditions
+from bench.sweeps.experiment import Arm, Cell, Experiment, arms
+from bench.sweeps.objective import parse_objective
+from bench.sweeps.record import SweepRecord
+from bench.sweeps.strategies import Batch, Judged
+
+_DIED = "The worker process died while it ran this and nothing else (killed, or out of memory)"
+
+
+class Observer(Protocol):
+    """Is told how a sweep goes."""
+
+    def planned(self, runs: Sequence[tuple[Cell, RunRecord]], stored: int) -> None:
+        """These runs come next, with what is known of them; so many others are stored."""
+
+    def reused(self, cell: Cell, score: float | str) -> None:
+        """A run was stored before."""
+
+    def finished(self, cell: Cell, record: RunRecord, score: float | str) -> None:
+        """A run ended and is stored."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweeper:
+    """Runs a sweep.
+
+    Attributes:
+        experiment: What is swept.
+        pool: The workers.
+        conditions: Under which runs take place.
+        results: The results folder.
+        data_root: Where the workers find data.
+        fresh: Run everything, whatever is stored.
+        observer: Is told how it goes.
+    """
+
+    experiment: Experiment
+    pool: Pool
+    conditions: Conditions
+    results: Path
+    data_root: str | None
+    fresh: bool
+    observer: Observer
+
+    def run(self, *, yaml: str = "", command: str = "") -> SweepRecord:
+        """Run it, or what is left of it.
+
+        Finished runs are stored one by one, by this process only.
+
+        Args:
+            yaml: Text of the file that defines it, if there is one.
+            command: The command line.
+
+        Raises:
+            UsageError: A run cannot begin; nothing was run then.
+            WorkersError: The workers cannot go on.
+        """
+        labels = {arm.label: arm for arm in arms(self.experiment)}
+        store.require_writable(self.results)
+        record = SweepRecord(
+            experiment=self.experiment, yaml=yaml, command=command, arms=list(labels.values())
+        )
+        started = {label: strategies.start(self.experiment, arm) for label, arm in labels.items()}
+        batches = {label: next(strategy) for label, strategy in started.items()}
+        while batches:
+            judged = self._run_batches(record, labels, batches)
+            batches = {}
+            for label, settings in judged.items():
+                try:
+                    batches[label] = started[label].send(settings)
+                except StopIteration:
+                    continue
+        return record
+
+    def _run_batches(
+        self, record: SweepRecord, labels: Mapping[str, Arm], batches: Mapping[str, Batch]
+    ) -> dict[str, list[Judged]]:
+        """Run the present batch of every label, and judge its settings."""
+        seeds = options.parse_seeds(self.experiment.seeds)
+        cells = [
+            Cell(label=label, settings=settings, seed=seed, iterations=batch.iterations)
+            for label, batch in batches.items()
+            for settings in batch.settings
+            for seed in seeds
+        ]
+        specs = [self._spec(labels[cell.label], cell) for cell in cells]
+        blanks = self._identify(specs)
+        record.metrics = blanks[0].metrics
+        measure = parse_objective(self.experiment.objective).measure(record.metrics)
+        for label, batch in batches.items():
+            record.dropped.setdefault(label, []).extend(batch.dropped)
+        record.cells += [(cell, blank.run_id) for cell, blank in zip(cells, blanks, strict=True)]
+        record.save(self.results)
+        scores = self._run(cells, specs, blanks)
+        judged: dict[str, list[Judged]] = {label: [] for label in batches}
+        for first in range(0, len(cells), len(seeds)):
+            own = [scores[index] for index in range(first, first + len(seeds))]
+            judged[cells[first].label].append(_judge(own, measure))
+        return judged
+
+    def _spec(self, arm: Arm, cell: Cell) -> RunSpec:
+        return replace(
+            self.experiment.base(self.data_root),
+            optimizer=arm.optimizer,
+            label=cell.label,
+            hyperparameters={**arm.fixed, **cell.settings},
+            seed=cell.seed,
+            iterations=cell.iterations,
+            eval_every=parse_objective(self.experiment.objective).eval_every(cell.iterations),
+        )
+
+    def _identify(self, specs: Sequence[RunSpec]) -> list[RunRecord]:
+        """What is known of runs before they begin; it warms all workers up."""
+        size = math.ceil(len(specs) / self.pool.width)
+        parts = [specs[first : first + size] for first in range(0, len(specs), size)]
+        blanks: dict[int, list[RunRecord]] = {}
+        calls = [(index, (part, self.conditions)) for index, part in enumerate(parts)]
+        for done in run_all(self.pool, worker.identify, calls):
+            if isinstance(done, Lost):
+                raise WorkersError(f"A worker died while it prepared the runs: {done.reason}")
+            blanks[done.key] = done.result
+        return [blank for index in range(len(parts)) for blank in blanks[index]]
+
+    def _run(
+        self, cells: Sequence[Cell], specs: Sequence[RunSpec], blanks: Sequence[RunRecord]
+    ) -> list[float | str]:
+        """Run what is not stored, seed by seed; the score of every cell, or why it has none."""
+        objective = parse_objective(self.experiment.objective)
+        scores: dict[int, float | str] = {}
+        todo = []
+        for index, blank in enumerate(blanks):
+            stored = None if self.fresh else self._stored(blank, timed=objective.timed)
+            if stored is None:
+                todo.append(index)
+            else:
+                scores[index] = objective.score(stored)
+                self.observer.reused(cells[index], scores[index])
+        todo.sort(key=lambda index: cells[index].seed)
+        self.observer.planned(
+            [(cells[index], blanks[index]) for index in todo], len(cells) - len(todo)
+        )
+        calls = [(index, (specs[index], blanks[index].run_id, self.conditions)) for index in todo]
+        for done in run_all(self.pool, worker.run, calls):
+            if isinstance(done, Lost):
+                error = f"{_DIED}: {done.reason}"
+                record = replace(blanks[done.key], started_at=datetime.now(UTC), error=error)
+            else:
+                record = done.result
+            store.save(record, self.results)
+            scores[done.key] = objective.score(record)
+            self.observer.finished(cells[done.key], record, scores[done.key])
+        return [scores[index] for index in range(len(cells))]
+
+    def _stored(self, blank: RunRecord, *, timed: bool) -> RunRecord | None:
+        """A stored execution of a run; where its times matter, one under the same conditions."""
+        fingerprint = blank.environment["fingerprint"] if timed else None
+        return store.find(self.results, blank.run_id, fingerprint, shared=self.conditions.shared)
+
+
+def _judge(scores: Sequence[float | str], measure: Measure) -> Judged:
+    """The mean of a setting's scores, if every run has a finite one."""
+    numbers = [score for score in scores if not isinstance(score, str)]
+    mean = sum(numbers) / len(scores) if len(numbers) == len(scores) else math.nan
+    if not math.isfinite(mean):
+        return Judged(math.nan, math.inf)
+    return Judged(mean, mean if measure.better == "min" else -mean)
