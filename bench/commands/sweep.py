@@ -135,9 +135,6 @@ def sweep(
         from bench import allocator
 
         os.environ[allocator.SWITCH] = "0"
-    if scheduler is None:
-        shared.absolute_data_root(data_root)
-        data_root = None
     pool = _pool(what, jobs, scheduler, timed=timed)
     conditions = Conditions(
         session=what.name,
