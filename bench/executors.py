@@ -264,12 +264,14 @@ class DaskPool:
         return {name: int(facts["resources"].get("GPU", 0)) for name, facts in workers.items()}
 
     def _check(self, address: str) -> None:
-        threads = self._client.nthreads()
-        if not threads:
+        try:
+            self._client.wait_for_workers(1, timeout=CONNECT_LIMIT_S)
+        except TimeoutError as error:
             raise UsageError(
                 f"Scheduler '{address}' has no workers: start some with 'dask worker {address} "
                 "--nworkers 2 --nthreads 1'."
-            )
+            ) from error
+        threads = self._client.nthreads()
         if self._gpu and not any(self._slots().values()):
             raise UsageError(
                 f"No worker of '{address}' has a GPU to give: start them with --resources 'GPU=1'."

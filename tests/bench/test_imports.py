@@ -6,11 +6,13 @@ import sys
 import pytest
 
 WITHOUT_TORCH = (
-    "bench", "bench.cli", "bench.doctor", "bench.history", "bench.history_plot", "bench.options",
+    "bench", "bench.cli", "bench.damping", "bench.damping_plots", "bench.damping_report",
+    "bench.damping_text", "bench.doctor", "bench.executors", "bench.history", "bench.history_plot", "bench.markdown", "bench.options",
     "bench.plots", "bench.problems", "bench.record", "bench.regress.baseline",
     "bench.regress.calibration_report", "bench.regress.comparison", "bench.regress.presentation",
     "bench.regress.sides", "bench.report", "bench.spec", "bench.stability", "bench.stats",
-    "bench.store", "bench.summary", "bench.tables", "bench.views", "optimizers",
+    "bench.store", "bench.summary", "bench.sweeps.outcome", "bench.sweeps.progress",
+    "bench.sweeps.record", "bench.sweeps.sweep", "bench.tables", "bench.views", "optimizers",
 )  # fmt: skip
 
 
@@ -34,7 +36,8 @@ def test_optimizers_never_import_bench() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["list"], ["run", "--help"], ["regress", "--help"]]
+    "arguments",
+    [["--help"], ["list"], ["run", "--help"], ["regress", "--help"], ["sweep", "--help"]],
 )
 def test_help_and_list_import_neither_torch_nor_pandas(arguments: list[str]) -> None:
     statement = (

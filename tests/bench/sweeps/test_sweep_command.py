@@ -1,5 +1,6 @@
 """``optbench sweep`` as users start it, and what may befall it. All processes are real."""
 
+import contextlib
 import json
 import os
 import signal
@@ -189,10 +190,13 @@ class Cluster:
         return [one for one in below if "spawn_main" in " ".join(one.cmdline())]
 
     def close(self) -> None:
-        for process in reversed(self._processes):
-            process.terminate()
-        for process in self._processes:
-            process.wait(timeout=30)
+        everyone = [psutil.Process(process.pid) for process in self._processes]
+        everyone += [below for one in everyone for below in one.children(recursive=True)]
+        for process in everyone:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        for started in self._processes:
+            started.wait(timeout=30)
 
 
 @pytest.fixture
