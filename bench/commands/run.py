@@ -58,6 +58,7 @@ def run(
     ] = None,
     batch_size: shared.BatchSize = None,
     eval_every: Annotated[int, typer.Option(help="Iterations between evaluations.")] = 50,
+    curvature_every: shared.CurvatureEvery = 20,
     device: shared.Device = "auto",
     dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
     split: Annotated[
@@ -91,6 +92,7 @@ def run(
         dtype=dtype,
         split=split,
         eval_every=eval_every,
+        curvature_every=curvature_every,
         data_root=data_root,
     )
     specs = options.comparison_specs(

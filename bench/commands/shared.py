@@ -28,6 +28,9 @@ Seeds = Annotated[
     str, typer.Option(metavar="N|LIST", help="How many seeds (3: 0, 1, 2), or which: 5,7 or 10-14.")
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:<i>.")]
+CurvatureEvery = Annotated[
+    int, typer.Option(help="Iterations between observations of the curvature; 0 for none.")
+]
 MallocTuning = Annotated[
     bool,
     typer.Option(

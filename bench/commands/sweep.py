@@ -67,6 +67,10 @@ def sweep(
         int | None, typer.Option(help="With tpe: how many settings per optimizer.")
     ] = None,
     batch_size: shared.BatchSize = None,
+    curvature_every: Annotated[
+        int | None,
+        typer.Option(help="Iterations between observations of the curvature (20); 0 for none."),
+    ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:<i>.")] = None,
     dtype: Annotated[str | None, typer.Option(help="float32 or float64.")] = None,
     jobs: Annotated[
@@ -123,6 +127,7 @@ def sweep(
         "batch_size": batch_size,
         "device": device,
         "dtype": dtype,
+        "curvature_every": curvature_every,
     }
     what = Experiment(
         **fields | {name: value for name, value in given.items() if value is not None}
