@@ -8,7 +8,8 @@ import pytest
 WITHOUT_TORCH = (
     "bench", "bench.cli", "bench.damping", "bench.damping_plots", "bench.damping_report",
     "bench.damping_text", "bench.doctor", "bench.executors", "bench.history",
-    "bench.history_plot", "bench.markdown", "bench.options", "bench.plots", "bench.problems", "bench.record", "bench.regress.baseline",
+    "bench.history_plot", "bench.markdown", "bench.options", "bench.plots", "bench.problems",
+    "bench.record", "bench.regress.baseline",
     "bench.regress.calibration_report", "bench.regress.comparison", "bench.regress.presentation",
     "bench.regress.sides", "bench.report", "bench.spec", "bench.stability", "bench.stats",
     "bench.store", "bench.summary", "bench.sweeps.outcome", "bench.sweeps.progress",
