@@ -20,7 +20,8 @@ SHARE_PER_STEP = 0.25
 WORSE_RATIO = 1.1
 WORSE_SHARE = 0.005
 _MIN_POOLED = 3
-_MISSING = ("failed", "not run")
+_MOST_SEEDS = 100
+NOT_RUN, FAILED = "not run", "failed"
 _Z_NODES, _U_NODES = 48, 96
 _EQUAL = 1e-4
 
@@ -88,6 +89,7 @@ class Swept:
         trials: The settings that were trained with the full budget.
         dropped: Those that were not.
         scattered: Whether the settings lie anywhere instead of on a grid.
+        pending: Seeds that not all settings were run with yet; they count for none.
     """
 
     label: str
@@ -97,6 +99,7 @@ class Swept:
     trials: Sequence[Trial]
     dropped: Sequence[Dropped] = ()
     scattered: bool = False
+    pending: Sequence[int] = ()
 
     @property
     def cells(self) -> int:
@@ -481,6 +484,8 @@ def next_grid(values: Sequence[float], centre: float) -> str | None:
         return None
     edge = positive[0] / positive[1] if low else positive[-1] / positive[-2]
     beyond = [centre * edge**power for power in range(1, outer + 1)]
+    if grid[-1] < 1 < beyond[-1]:
+        return None  # uneven values below 1 may be factors, such as momentum, that end there
     within = [value for value in positive if value != centre]
     within = within[:inner] if low else within[len(within) - min(inner, len(within)) :]
     return ",".join(f"{value:g}" for value in sorted([*within, centre, *beyond]))
@@ -672,15 +677,21 @@ def _nothing(swept: Swept) -> str:
 
 def _missing_runs(swept: Swept) -> list[str]:
     missing = [
-        [reason for reason in trial.lost.values() if reason in _MISSING] for trial in swept.trials
+        [reason for reason in trial.lost.values() if reason in (FAILED, NOT_RUN)]
+        for trial in swept.trials
     ]
     lost = Counter(reason for reasons in missing for reason in reasons)
+    waiting = [
+        f"Seed {seed} is left out: not all settings of {swept.label} were run with it yet."
+        for seed in swept.pending
+    ]
     if not lost:
-        return []
+        return waiting
     runs, settings = lost.total(), sum(bool(reasons) for reasons in missing)
     return [
+        *waiting,
         f"{_plural(runs, 'run')} of {_plural(settings, 'setting')} of {swept.label} "
-        f"{'is' if runs == 1 else 'are'} missing ({_counts(lost)}): the picture is incomplete."
+        f"{'is' if runs == 1 else 'are'} missing ({_counts(lost)}): the picture is incomplete.",
     ]
 
 
@@ -708,7 +719,9 @@ def _separation(swept: Swept, found: Selection, members: int, values: Array) -> 
         worse = f"worse by {wanted:.2g}{swept.measure.unit and ' ' + swept.measure.unit}"
         seen = f"{found.difference:.2g}{swept.measure.unit and ' ' + swept.measure.unit}"
     needed = 2 * (found.critical * found.noise / wanted) ** 2 if wanted else math.inf
-    if math.ceil(needed) > seeds and math.isfinite(needed):
+    if needed > _MOST_SEEDS:
+        advice = "no reasonable number of seeds would change that"
+    elif math.ceil(needed) > seeds:
         advice = f"about {math.ceil(needed)} seeds would tell one that is {worse}"
     else:
         advice = "most of them are about equally good"
@@ -762,7 +775,7 @@ def _counts(lost: Mapping[str, int]) -> str:
 
 
 def _was(reason: str) -> str:
-    return "were not run" if reason == "not run" else reason
+    return "were not run" if reason == NOT_RUN else reason
 
 
 def _plural(count: int, noun: str) -> str:

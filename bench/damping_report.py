@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import damping, damping_plots, damping_text, plots, summary, tables
-from bench.damping import Recommendation, Rival
+from bench.damping import Recommendation, Rival, Swept
 from bench.markdown import escape, folder_for, origin, table
 from bench.markdown import write as write_markdown
 from bench.record import RunRecord
@@ -75,7 +75,7 @@ def advise(outcome: Outcome) -> list[Advice]:
     """
     found = [damping.recommend(s, with_label=len(outcome.swept) > 1) for s in outcome.swept]
     runs = [outcome.of(one.swept.label, one.chosen.settings) if one.chosen else [] for one in found]
-    curved = [any(record.curvature for record in own) for own in runs]
+    curved = [_curved(outcome, one.swept) for one in found]
     if all(curved) or not any(curved):
         curved = [index == 0 for index in range(len(found))]
     rest = [one for one, has in zip(found, curved, strict=True) if not has]
@@ -90,14 +90,19 @@ def advise(outcome: Outcome) -> list[Advice]:
     ]
 
 
+def _curved(outcome: Outcome, swept: Swept) -> bool:
+    """Whether a label has curvature, as its runs tell."""
+    return any(run.curvature for cell, run in outcome.full if cell.label == swept.label)
+
+
 def notes(outcome: Outcome, advice: Sequence[Advice]) -> list[str]:
     """What concerns the sweep as a whole."""
     said = []
-    if any(one.curvature for one in advice) and not any(one.rivals for one in advice):
+    if all(_curved(outcome, one.found.swept) for one in advice):
+        labels = ",".join([*outcome.record.experiment.optimizers, "sgd", "adam"])
         said.append(
             "Nothing tells yet whether curvature pays here: sweep SGD and Adam beside it, with as "
-            "many settings each, as in -o "
-            f"{','.join([*(one.label for one in advice), 'sgd', 'adam'])} --grid sgd.lr=..."
+            f"many settings each, as in -o {labels}"
         )
     if outcome.shared:
         said.append(SHARED_NOTE)

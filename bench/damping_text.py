@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench import tables
-from bench.damping import Dropped, Range, Recommendation, Rival, Stop, Swept, Trial
+from bench.damping import NOT_RUN, Dropped, Range, Recommendation, Rival, Stop, Swept, Trial
 from bench.tables import Table
 
 _ROWS = 12
@@ -95,7 +95,8 @@ def rivalry(rivals: Sequence[Rival]) -> list[str]:
         first = rivals[0]
         how = "worse" if first.verdict == "worse" else "no better"
         sentences.append(
-            f"{first.own} at its best is {how} than {first.rival} at its best: {_effect(first)}."
+            f"{first.own} as recommended is {how} than {first.rival} as recommended: "
+            f"{_effect(first)}."
         )
     return sentences
 
@@ -178,7 +179,7 @@ def _worse(swept: Swept, behind: float) -> str:
 
 
 def _did(reason: str) -> str:
-    return "were not run" if reason == "not run" else reason
+    return "were not run" if reason == NOT_RUN else reason
 
 
 def _row(recommendation: Recommendation, trial: Trial) -> list[str]:

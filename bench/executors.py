@@ -7,6 +7,7 @@ that breaks it once more is the culprit, and is given up; everything else goes o
 
 import contextlib
 import multiprocessing
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import (
@@ -25,7 +26,10 @@ from bench import environment
 from optimizers.errors import UsageError
 
 CONNECT_LIMIT_S = 10.0
+PATIENCE_S = 60.0
+_LEAVE_S = 5.0
 _IDLE_BREAKS = 3
+_DIED = "The worker process died while it ran this and nothing else (killed, or out of memory)"
 _WORKER_BYTES = 1.5 * 2**30  # what torch, its caches and mnist_cnn with exact curvature take
 
 Key = TypeVar("Key")
@@ -41,10 +45,13 @@ class Pool(Protocol):
 
     Attributes:
         breakage: Exceptions of a call whose worker died.
+        blames: Whether such an exception tells which call it was; otherwise it hits every call in
+            flight.
         shared: Whether several workers may share a machine.
     """
 
     breakage: tuple[type[BaseException], ...]
+    blames: bool
     shared: bool
 
     @property
@@ -71,7 +78,7 @@ class Finished(Generic[Key, Result]):
 
 @dataclass(frozen=True)
 class Lost(Generic[Key]):
-    """A call whose worker died every time."""
+    """A call that did not come back: its worker died, every time, or raised what it should not."""
 
     key: Key
     reason: str
@@ -91,56 +98,73 @@ def run_all(
         What became of each call, as it comes.
 
     Raises:
-        WorkersError: The workers die before they do anything, or are out of reach.
-        UsageError: A call raised it.
+        WorkersError: The workers die before they do anything, are out of reach, or one raised it.
+        UsageError: A call raised it; what was in flight beside it is yielded first.
     """
     waiting, suspects = deque(calls), deque[tuple[Key, tuple[Any, ...]]]()
-    running: dict[Future[Result], tuple[Key, tuple[Any, ...]]] = {}
+    running: dict[Future[Result], tuple[tuple[Key, tuple[Any, ...]], bool]] = {}
     idle_breaks, broken = 0, False
-    while waiting or suspects or running:
+    refusal: UsageError | WorkersError | None = None
+    while running or (refusal is None and (waiting or suspects)):
         if broken and not running:
             pool.rebuild()
             broken = False
+        # Suspects run while nothing else does, so that it is clear who breaks the pool.
         alone = bool(suspects)
         source, width = (suspects, 1) if alone else (waiting, pool.width)
-        while source and len(running) < width and not broken:
+        while source and len(running) < width and not broken and refusal is None:
             try:
-                running[pool.submit(function, *source[0][1])] = source[0]
+                running[pool.submit(function, *source[0][1])] = (source[0], alone)
                 source.popleft()
             except pool.breakage as error:  # a worker died while it had nothing to do
                 broken, idle_breaks = True, idle_breaks + 1
                 if idle_breaks > _IDLE_BREAKS:
-                    raise WorkersError(
-                        f"The workers die before they run anything: {error}"
-                    ) from error
+                    message = f"The workers die before they run anything: {error}"
+                    raise WorkersError(message) from error
         if not running:
             continue
-        done, _ = wait(running, return_when=FIRST_COMPLETED)
+        done, _ = wait(running, timeout=PATIENCE_S, return_when=FIRST_COMPLETED)
+        if not done and not pool.width:
+            raise WorkersError(f"There has been no worker for {PATIENCE_S:g} s.")
         for future in done:
-            call = running.pop(future)
+            call, was_alone = running.pop(future)
             try:
                 result = future.result()
             except pool.breakage as error:
                 broken = True
-                if alone:
-                    yield Lost(call[0], str(error) or type(error).__name__)
+                if was_alone or pool.blames:
+                    yield Lost(call[0], f"{_DIED}: {error or type(error).__name__}")
                 else:
                     suspects.append(call)
+            except (UsageError, WorkersError) as error:
+                refusal = error
             except CancelledError as error:
-                raise WorkersError("The scheduler is gone, and its workers with it.") from error
+                raise WorkersError("The scheduler cancelled the runs, or is gone.") from error
+            except Exception as error:  # such as a result that cannot be sent
+                yield Lost(call[0], f"{type(error).__name__}: {error}")
             else:
                 idle_breaks = 0
                 yield Finished(call[0], result)
+    if refusal is not None:
+        raise refusal
 
 
 class LocalPool:
     """Spawned processes of this machine."""
 
     breakage: tuple[type[BaseException], ...] = (BrokenProcessPool,)
+    blames = False
 
-    def __init__(self, jobs: int) -> None:
-        """Make a pool; the processes start with the first calls."""
-        self._jobs = jobs
+    def __init__(self, jobs: int, start: Callable[..., None], *arguments: Any) -> None:
+        """Make a pool; the processes start with the first calls.
+
+        Args:
+            jobs: How many processes.
+            start: Called in each of them first, with a counter of the processes that were started
+                (``multiprocessing.Value``) and the arguments.
+            arguments: Of ``start``.
+        """
+        self._jobs, self._initializer, self._arguments = jobs, start, arguments
         self.shared = jobs > 1
         self._executor = self._start()
 
@@ -166,15 +190,28 @@ class LocalPool:
         self._executor.shutdown(cancel_futures=at_once)
 
     def _start(self) -> ProcessPoolExecutor:
-        from bench.sweeps import cell
-
         context = multiprocessing.get_context("spawn")  # a forked torch hangs
         return ProcessPoolExecutor(
             self._jobs,
             mp_context=context,
-            initializer=cell.start_local_worker,
-            initargs=(context.Value("i", 0),),
+            initializer=self._initializer,
+            initargs=(context.Value("i", 0), *self._arguments),
         )
+
+
+def gpus(device: str) -> list[str]:
+    """The GPUs that runs on this machine can spread over, as CUDA names them.
+
+    Args:
+        device: What the runs were asked to use: ``auto`` and ``cuda`` take any.
+    """
+    if device not in ("auto", "cuda"):
+        return []
+    import torch
+
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    count = torch.cuda.device_count()
+    return named.split(",")[:count] if named else [str(index) for index in range(count)]
 
 
 def default_jobs(device: str) -> int:
@@ -185,12 +222,12 @@ def default_jobs(device: str) -> int:
     """
     import psutil
 
-    if device != "cpu":
-        import torch
-
-        if count := torch.cuda.device_count():
-            return count if device in ("auto", "cuda") else 1
-    cores = psutil.cpu_count(logical=False) or 1
+    if found := gpus(device):
+        return len(found)
+    if device.startswith("cuda"):
+        return 1
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2**16
+    cores = min(psutil.cpu_count(logical=False) or 1, allowed)
     room = int(psutil.virtual_memory().available // _WORKER_BYTES)
     return max(1, min(cores, room))
 
@@ -198,18 +235,20 @@ def default_jobs(device: str) -> int:
 class DaskPool:
     """The workers of a Dask cluster, through ``Client.get_executor``.
 
-    They need no file system in common with the client.
+    They need no file system in common with the client. Where a worker dies, Dask tries the call on
+    others before it gives it up, so that it is known who is to blame.
     """
 
+    blames = True
     shared = True
 
-    def __init__(self, address: str, *, gpu: bool) -> None:
+    def __init__(self, address: str, device: str) -> None:
         """Connect, and check the workers.
 
         Args:
             address: The scheduler's, as in ``tcp://host:8786``.
-            gpu: Whether each run needs a GPU: then only workers with the resource ``GPU`` are
-                used, one run per unit of it.
+            device: What the runs were asked to use. On ``cuda``, and on ``auto`` where workers
+                offer the resource ``GPU``, only these are used, one run per unit of it.
 
         Raises:
             UsageError: Dask is not installed, the scheduler does not answer, there is no worker
@@ -222,7 +261,8 @@ class DaskPool:
                 "--scheduler needs Dask: pip install 'distributed', or optbench's extra 'dask'."
             ) from error
         self.breakage: tuple[type[BaseException], ...] = (KilledWorker,)
-        self._gpu = gpu
+        self._executor: Executor | None = None
+        self._gpu = False
         try:
             self._client = Client(address, timeout=CONNECT_LIMIT_S, set_as_default=False)
         except (OSError, TimeoutError, ValueError, ImportError) as error:
@@ -231,39 +271,48 @@ class DaskPool:
                 "with 'dask scheduler' and give the address that it prints."
             ) from error
         try:
-            self._check(address)
-        except UsageError:
+            self._check(address, device)
+        except BaseException:
             self.close(at_once=True)
             raise
-        resources = {"GPU": 1} if gpu else {}
-        self._executor: Executor = self._client.get_executor(pure=False, resources=resources)
+        resources = {"GPU": 1} if self._gpu else {}
+        self._executor = self._client.get_executor(pure=False, resources=resources)
 
     @property
     def width(self) -> int:
-        """How many workers there are now, by runs that they can do at a time."""
-        return max(1, sum(self._slots().values()))
+        """How many runs the workers of now can do at a time."""
+        try:
+            return sum(self._slots().values())
+        except (OSError, TimeoutError) as error:
+            raise WorkersError(f"The scheduler is out of reach: {error}") from error
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":
         """Begin a call."""
+        assert self._executor is not None
         return self._executor.submit(function, *arguments)
 
     def rebuild(self) -> None:
         """Nothing to do: Dask's nannies start their workers anew."""
 
     def close(self, *, at_once: bool) -> None:
-        """Leave the cluster; it belongs to the user."""
-        if at_once:
-            with contextlib.suppress(AttributeError):
-                self._executor.shutdown(wait=False, cancel_futures=True)
-        self._client.close()
+        """Leave the cluster, which belongs to the user; calls that wait there are cancelled."""
+        with contextlib.suppress(OSError, TimeoutError):  # the scheduler may be gone
+            try:
+                if self._executor is not None:
+                    self._executor.shutdown(wait=not at_once)
+            finally:
+                self._client.close(timeout=_LEAVE_S)
 
     def _slots(self) -> Mapping[str, int]:
         if not self._gpu:
             return dict.fromkeys(self._client.nthreads(), 1)
+        return self._gpu_slots()
+
+    def _gpu_slots(self) -> Mapping[str, int]:
         workers = self._client.scheduler_info(n_workers=-1)["workers"]
         return {name: int(facts["resources"].get("GPU", 0)) for name, facts in workers.items()}
 
-    def _check(self, address: str) -> None:
+    def _check(self, address: str, device: str) -> None:
         try:
             self._client.wait_for_workers(1, timeout=CONNECT_LIMIT_S)
         except TimeoutError as error:
@@ -272,7 +321,9 @@ class DaskPool:
                 "--nworkers 2 --nthreads 1'."
             ) from error
         threads = self._client.nthreads()
-        if self._gpu and not any(self._slots().values()):
+        offered = any(self._gpu_slots().values())
+        self._gpu = device.startswith("cuda") or (device == "auto" and offered)
+        if self._gpu and not offered:
             raise UsageError(
                 f"No worker of '{address}' has a GPU to give: start them with --resources 'GPU=1'."
             )

@@ -148,7 +148,7 @@ class RunRecord:
             if item.name != "values"
         }
         facts["started_at"] = self.started_at.isoformat()
-        return _jsonable(facts)
+        return jsonable(facts)
 
     @classmethod
     def from_metadata(
@@ -201,12 +201,12 @@ def reaches(value: float, target: float, better: str) -> bool:
     return value >= target if better == "max" else value <= target
 
 
-def _jsonable(value: Any) -> Any:
+def jsonable(value: Any) -> Any:
     """Plain JSON; ``float()`` reads the strings for NaN and infinities back."""
     if isinstance(value, Mapping):
-        return {str(key): _jsonable(item) for key, item in value.items()}
+        return {str(key): jsonable(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_jsonable(item) for item in value]
+        return [jsonable(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value

@@ -36,8 +36,8 @@ class RunSpec:
         eval_every: Iterations between evaluations, which also happen before the first and after
             the last iteration; 0 for no evaluation at all.
         curvature_every: Iterations between observations of the curvature diagonal, outside the
-            clock; the first and the last iteration are observed too; 0 for none. Optimizers
-            without a diagonal have nothing to observe.
+            clock; the first iteration and the last of ``iterations`` are observed too; 0 for none.
+            Optimizers without a diagonal have nothing to observe.
         data_root: Folder with data sets in torchvision's layout, or ``None`` to look for them.
         role: ``"training"``; ``"plain_gradient"`` for the yardstick of the session;
             ``"memory"`` for a run whose peak memory counts and whose times do not.

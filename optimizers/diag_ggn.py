@@ -167,6 +167,12 @@ class DiagGGN(torch.optim.Optimizer):
         """Keep the curvature in copies and pickles."""
         return {**super().__getstate__(), "curvature": self.curvature}
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Read states from before there was ``adapt_every``."""
+        super().__setstate__(state)
+        for group in self.param_groups:
+            group.setdefault("adapt_every", 0)
+
     @property
     def refresh_due(self) -> bool:
         """Whether the next step needs a fresh diagonal.
@@ -321,7 +327,8 @@ class DiagGGN(torch.optim.Optimizer):
             torch._foreach_copy_(changing[:count], end)
         else:  # it rose, or is not a number
             torch._foreach_copy_(changing, start)
-        ratio = decrease_ratio(before, after, float(predicted))
+        eps = torch.finfo(loss.dtype).eps
+        ratio = decrease_ratio(before, after, float(predicted), resolution=4 * eps * abs(before))
         for group in self.param_groups:
             group["damping"] = adapted_damping(
                 group["damping"],

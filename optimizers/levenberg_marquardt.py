@@ -54,18 +54,21 @@ def predicted_decrease(
         return -torch.stack(terms).sum()
 
 
-def decrease_ratio(before: float, after: float, predicted: float) -> float:
+def decrease_ratio(before: float, after: float, predicted: float, resolution: float = 0.0) -> float:
     r"""Actual over predicted decrease of the loss, :math:`\rho`.
 
     Args:
         before: Loss before the step.
         after: Loss of the same mini-batch after it.
         predicted: Predicted decrease.
+        resolution: What the losses are rounded to.
 
     Returns:
-        The ratio; minus infinity where it means nothing, since the model predicts no decrease or a
-        loss is not finite.
+        The ratio. Minus infinity where the model predicts no decrease or a loss is not finite; NaN
+        where both decreases are lost in rounding, as they are at convergence.
     """
+    if abs(predicted) <= resolution and abs(before - after) <= resolution:
+        return math.nan
     if not predicted > 0 or not math.isfinite(before - after):
         return -math.inf
     return (before - after) / predicted
@@ -80,7 +83,7 @@ def adapted_damping(damping: float, ratio: float, every: int, smallest: float = 
         \lambda \leftarrow \begin{cases}
             \omega \lambda & \rho > 3/4 \\
             \lambda / \omega & \rho < 1/4 \\
-            \lambda & \text{otherwise.}
+            \lambda & \text{otherwise, or where } \rho \text{ is not a number.}
         \end{cases}
 
     Args:

@@ -39,7 +39,8 @@ def conclude(record: "SweepRecord", results: Path, *, as_json: bool) -> None:
 
     outcome = outcomes.gather(record, results)
     if not outcome.full:
-        _tell_failures(outcome, results)
+        if _tell_failures(outcome, results):
+            raise typer.Exit(shared.FAILED)
         raise UsageError(
             f"Sweep '{record.experiment.name}' has no finished run of "
             f"{record.experiment.iterations} iterations in '{results}': run it again, it goes on."

@@ -84,7 +84,8 @@ def sweep(
     threads: Annotated[
         int | None,
         typer.Option(
-            help="Threads of a run: 1 by default with several jobs, else torch's choice.",
+            help="Threads of a run, with which losses differ: 1 by default; torch's choice with "
+            "--jobs 1, and where times are the objective.",
             show_default=False,
         ),
     ] = None,
@@ -104,6 +105,7 @@ def sweep(
     are stored are not run again: after whatever stopped it, the same command goes on.
     """
     from bench.executors import WorkersError
+    from bench.sweeps import record as records
     from bench.sweeps.cell import Conditions
     from bench.sweeps.experiment import Experiment, read_yaml
     from bench.sweeps.objective import parse_objective
@@ -143,7 +145,8 @@ def sweep(
     pool = _pool(what, jobs, scheduler, timed=timed)
     conditions = Conditions(
         session=what.name,
-        threads=threads if threads is not None else 1 if pool.shared else None,
+        # One, however many jobs there turn out to be: the same command finds its runs again.
+        threads=threads or (None if jobs == 1 or timed else 1),
         shared=pool.shared,
         tuned=malloc_tuning,
     )
@@ -151,6 +154,12 @@ def sweep(
         terminal.complain(
             "Runs share a machine: their times, which are the objective, depend on what ran beside "
             "them. --jobs 1 measures them alone."
+        )
+    before = records.existing(results, what)
+    if before is not None and before.threads != conditions.threads and not fresh:
+        terminal.complain(
+            f"The runs of this sweep that are stored had {before.threads or 'all'} threads, these "
+            f"have {conditions.threads or 'all'}: losses differ with it, so all are run again."
         )
     at_once = True
     try:
@@ -184,10 +193,12 @@ def sweep(
 
 def _pool(what: "Experiment", jobs: int | None, scheduler: str | None, *, timed: bool) -> "Pool":
     """The workers that were asked for."""
-    from bench.executors import DaskPool, LocalPool, default_jobs
+    from bench.executors import DaskPool, LocalPool, default_jobs, gpus
+    from bench.sweeps.cell import start_local_worker
 
     if scheduler is None:
-        return LocalPool(jobs or (1 if timed else default_jobs(what.device)))
+        jobs = jobs or (1 if timed else default_jobs(what.device))
+        return LocalPool(jobs, start_local_worker, gpus(what.device))
     if jobs is not None:
         raise UsageError("--jobs is not valid with --scheduler: the cluster has its workers.")
-    return DaskPool(scheduler, gpu=what.device.startswith("cuda"))
+    return DaskPool(scheduler, what.device)

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from bench.executors import WorkersError
 from bench.record import RunRecord
 from bench.spec import RunSpec
-from optimizers.errors import UsageError
 
 if TYPE_CHECKING:
     from multiprocessing.sharedctypes import Synchronized
@@ -50,21 +50,21 @@ class Conditions:
             torch.set_num_threads(self.threads)
 
 
-def start_local_worker(counter: "Synchronized[int]") -> None:
+def start_local_worker(counter: "Synchronized[int]", gpus: Sequence[str]) -> None:
     """Set up a worker process of this machine: warm, and gone when its client is.
 
     Args:
-        counter: How many workers were started; decides which GPU is this one's.
+        counter: How many workers were started.
+        gpus: The GPUs that workers take in turn, as CUDA names them; may be none.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the client's to deal with
     threading.Thread(target=_die_with_client, daemon=True).start()
     sys.path.append(os.getcwd())
     with counter.get_lock():
         number, counter.value = counter.value, counter.value + 1
-    import torch
-
-    if torch.cuda.is_available():
-        torch.cuda.set_device(number % torch.cuda.device_count())
+    if gpus:  # known before torch looks for them
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpus[number % len(gpus)]
+    import torch  # noqa: F401  (warm)
 
 
 def _die_with_client() -> None:
@@ -126,7 +126,7 @@ def run(spec: RunSpec, expected: str, conditions: Conditions) -> RunRecord:
         conditions: Under which it takes place.
 
     Raises:
-        UsageError: On this worker the run would be another.
+        WorkersError: On this worker the run would be another.
     """
     from bench import environment, harness
     from bench.prepare import prepare
@@ -135,7 +135,7 @@ def run(spec: RunSpec, expected: str, conditions: Conditions) -> RunRecord:
     prepared = prepare(spec)
     if prepared.run_id != expected:
         versions = environment.library_versions()
-        raise UsageError(
+        raise WorkersError(
             f"The worker with process {os.getpid()} would run something else (id "
             f"{prepared.run_id}, not {expected}): its data, threads, libraries or the source of "
             f"{spec.problem} or {spec.optimizer} differ. It has "

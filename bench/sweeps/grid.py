@@ -30,11 +30,24 @@ class Axis:
     scale: Scale = "list"
 
     @property
-    def numeric(self) -> bool:
-        """Whether the values are numbers, so that they have an order."""
-        return all(
-            isinstance(value, (int, float)) and not isinstance(value, bool) for value in self.values
-        )
+    def bounds(self) -> tuple[float, float] | None:
+        """The least and the greatest value, if these are different numbers."""
+        numbers = [
+            value
+            for value in self.values
+            if isinstance(value, (int, float)) and not isinstance(value, bool)
+        ]
+        if len(numbers) < len(self.values) or len(numbers) < 2:
+            return None
+        return min(numbers), max(numbers)
+
+    @property
+    def logarithmic(self) -> bool:
+        """Whether ratios matter: said so, or a list of positive numbers over a decade and more."""
+        if self.scale != "list" or self.bounds is None:
+            return self.scale == "log"
+        low, high = self.bounds
+        return low > 0 and high >= 10 * low
 
 
 def parse_axis(text: str) -> tuple[str, Axis]:
@@ -42,7 +55,7 @@ def parse_axis(text: str) -> tuple[str, Axis]:
 
     ``LOW:HIGH:logN`` are N values with equal ratios, ``LOW:HIGH:linN`` with equal steps, both
     ends included; values are rounded to six digits. A list has commas, or semicolons where its
-    values have commas themselves, as in ``betas=0.9,0.99;0.9,0.999``.
+    values have commas themselves, as in ``betas=0.9,0.99;0.9,0.999`` (a single one ends with one).
 
     Returns:
         The key, and the axis.
@@ -56,10 +69,13 @@ def parse_axis(text: str) -> tuple[str, Axis]:
     if ":" in written:
         return key, _range(text, written)
     mark = ";" if ";" in written else ","
-    parts = [part.strip() for part in written.split(mark)]
+    parts = [part.strip() for part in written.removesuffix(";").split(mark)]
     if not all(parts):
         raise UsageError(f"Grid '{text}' is not valid: it lacks a value; {_RULE}.")
     values = tuple(parse_value(part) for part in parts)
+    for value in values:
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UsageError(f"Grid '{text}' is not valid: {value} is no finite number.")
     if twice := [value for index, value in enumerate(values) if value in values[:index]]:
         raise UsageError(f"Grid '{text}' is not valid: it has the value {twice[0]} twice.")
     return key, Axis(values)

@@ -82,7 +82,13 @@ class Objective:
             return last[self.metric]
         if not reaches(last[self.metric], self.target, record.metrics[self.metric]):
             return MISSED
-        return last["seconds"]
+        if len(record.evaluations) < 2:
+            return last["seconds"]
+        # Evaluations are few: the target was reached somewhere since the one before.
+        before = record.evaluations[-2]
+        way = last[self.metric] - before[self.metric]
+        share = (self.target - before[self.metric]) / way
+        return before["seconds"] + share * (last["seconds"] - before["seconds"])
 
 
 def parse_objective(text: str) -> Objective:
@@ -90,8 +96,8 @@ def parse_objective(text: str) -> Objective:
 
     ``train_loss`` is the mean of a run's last mini-batch losses, ``val_loss`` and
     ``val_accuracy`` (``val_`` and a metric of the problem) the last evaluation on the validation
-    split, ``time_to(val_accuracy=0.95)`` the clocked seconds until an evaluation reaches the
-    target.
+    split, ``time_to(val_accuracy=0.95)`` the clocked seconds until the target is reached, between
+    the last two evaluations by linear interpolation.
 
     Raises:
         UsageError: It is none of these.

@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from bench import options, store
-from bench.damping import Swept, Trial
+from bench.damping import NOT_RUN, Swept, Trial
 from bench.record import DONE, RunRecord
 from bench.sweeps.experiment import Arm, Cell
 from bench.sweeps.objective import parse_objective
 from bench.sweeps.record import SweepRecord
 from bench.tables import assignments
-
-NOT_RUN = "not run"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +49,9 @@ class Outcome:
 def gather(record: SweepRecord, results: Path) -> Outcome:
     """Read the records of a sweep's runs."""
     experiment = record.experiment
-    timed = parse_objective(experiment.objective).timed
+    machine = record.fingerprint if parse_objective(experiment.objective).timed else None
     run_ids = dict.fromkeys(run_id for _, run_id in record.cells)
-    found = {run_id: _latest(results, run_id, timed=timed) for run_id in run_ids}
+    found = {run_id: _latest(results, run_id, machine) for run_id in run_ids}
     runs = [(cell, found[run_id]) for cell, run_id in record.cells]
     full = [(cell, run) for cell, run in runs if cell.iterations == experiment.iterations]
     return Outcome(
@@ -68,14 +66,22 @@ def gather(record: SweepRecord, results: Path) -> Outcome:
     )
 
 
-def _latest(results: Path, run_id: str, *, timed: bool) -> RunRecord | None:
+def _latest(results: Path, run_id: str, machine: str | None) -> RunRecord | None:
     """The newest finished execution of a run, or else the newest of any.
 
-    Where times matter, one that had its machine for itself comes first.
+    Args:
+        results: The results folder.
+        run_id: The run.
+        machine: Where times matter, the fingerprint of the machine on which to have been; then one
+            that had it for itself comes first.
     """
-    executions = list(store.executions(results, run_id))
+    executions = [
+        run
+        for run in store.executions(results, run_id)
+        if machine in (None, run.environment["fingerprint"])
+    ]
     done = [run for run in executions if run.status in DONE]
-    alone = [run for run in done if not run.shared] if timed else []
+    alone = [run for run in done if not run.shared] if machine else []
     return next(iter([*alone, *done, *executions]), None)
 
 
@@ -86,7 +92,7 @@ def _swept(record: SweepRecord, arm: Arm, full: Sequence[tuple[Cell, RunRecord |
     scores: dict[str, dict[int, float]] = {}
     lost: dict[str, dict[int, str]] = {}
     settings: dict[str, Mapping[str, Any]] = {}
-    seeds = options.parse_seeds(experiment.seeds)
+    seeds = set(options.parse_seeds(experiment.seeds))
     for cell, run in full:
         if cell.label != arm.label:
             continue
@@ -99,16 +105,20 @@ def _swept(record: SweepRecord, arm: Arm, full: Sequence[tuple[Cell, RunRecord |
             scores.setdefault(key, {})[cell.seed] = score
         else:
             lost.setdefault(key, {})[cell.seed] = "diverged"
-    trials = []
-    for key, values in settings.items():
-        missing = {
-            seed: NOT_RUN
-            for seed in seeds
-            if seed not in scores.get(key, {}) and seed not in lost.get(key, {})
-        }
-        trials.append(
-            Trial(settings=values, scores=scores.get(key, {}), lost=lost.get(key, {}) | missing)
+    trials = [
+        Trial(
+            settings=values,
+            scores=scores.get(key, {}),
+            lost=lost.get(key, {})
+            | dict.fromkeys(seeds - scores.get(key, {}).keys() - lost.get(key, {}).keys(), NOT_RUN),
         )
+        for key, values in settings.items()
+    ]
+    pending = {seed for trial in trials for seed, reason in trial.lost.items() if reason == NOT_RUN}
+    if pending < seeds:  # judged by the seeds that are complete
+        trials = [_without(trial, pending) for trial in trials]
+    else:
+        pending = set()
     scattered = experiment.strategy == "tpe"
     return Swept(
         label=arm.label,
@@ -121,6 +131,15 @@ def _swept(record: SweepRecord, arm: Arm, full: Sequence[tuple[Cell, RunRecord |
         trials=trials,
         dropped=record.dropped.get(arm.label, ()),
         scattered=scattered,
+        pending=sorted(pending),
+    )
+
+
+def _without(trial: Trial, seeds: set[int]) -> Trial:
+    return Trial(
+        settings=trial.settings,
+        scores={seed: score for seed, score in trial.scores.items() if seed not in seeds},
+        lost={seed: reason for seed, reason in trial.lost.items() if seed not in seeds},
     )
 
 

@@ -1,5 +1,6 @@
 """Progress of a sweep on the terminal: a bar with the time left and the best so far, or lines."""
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from time import perf_counter
@@ -9,7 +10,7 @@ from rich.console import Console
 from bench.record import RunRecord
 from bench.sweeps.experiment import Cell
 from bench.sweeps.objective import Objective
-from bench.sweeps.outcome import written
+from bench.tables import assignments
 from bench.terminal import Bar, time_left
 
 _LINES = 20
@@ -29,6 +30,7 @@ class SweepProgress:
         self._bar, self._objective, self._width = Bar(console, "runs"), objective, width
         self._scores: defaultdict[str, list[float]] = defaultdict(list)  # by setting
         self._walls: defaultdict[str, list[float]] = defaultdict(list)  # by label
+        self._lost: set[str] = set()  # settings with a run that has no score
         self._todo: Counter[str] = Counter()  # labels of the runs to come
         self._done, self._total, self._began = 0, 0, perf_counter()
         self._sign, self._told_data = 1.0, False
@@ -47,7 +49,8 @@ class SweepProgress:
         """These runs come next; so many others of the batch are stored."""
         self._todo, self._total = Counter(cell.label for cell, _ in runs), len(runs)
         self._done, self._began = 0, perf_counter()
-        self._walls.clear()  # the next budget may be another
+        for known in (self._walls, self._scores, self._lost):
+            known.clear()  # the next budget may be another
         if not runs:
             self._bar.note(f"All {stored} runs are stored already")
             return
@@ -65,8 +68,11 @@ class SweepProgress:
 
     def reused(self, cell: Cell, score: float | str) -> None:
         """A run was stored before."""
-        if not isinstance(score, str):
-            self._scores[_name(cell)].append(score)
+        name = " ".join([cell.label, *assignments(cell.settings)])
+        if isinstance(score, str) or not math.isfinite(score):
+            self._lost.add(name)
+        else:
+            self._scores[name].append(score)
 
     def finished(self, cell: Cell, record: RunRecord, score: float | str) -> None:
         """A run ended and is stored."""
@@ -83,9 +89,13 @@ class SweepProgress:
 
     def _best(self) -> str:
         """The best setting so far, by the mean over the seeds that it was run with."""
-        if not self._scores:
+        means = {
+            name: sum(scores) / len(scores)
+            for name, scores in self._scores.items()
+            if name not in self._lost
+        }
+        if not means:
             return "no result yet"
-        means = {name: sum(scores) / len(scores) for name, scores in self._scores.items()}
         best = min(means, key=lambda name: self._sign * means[name])
         return f"best so far: {best}: {self._objective.name} {means[best]:#.3g}"
 
@@ -100,7 +110,3 @@ class SweepProgress:
         average = sum(means.values()) / len(means)
         expected = sum(count * means.get(label, average) for label, count in self._todo.items())
         return time_left(expected / self._width)
-
-
-def _name(cell: Cell) -> str:
-    return f"{cell.label} {written(cell.settings)}".strip()

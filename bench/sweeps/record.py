@@ -14,6 +14,7 @@ from typing import Any
 
 from bench import atomic
 from bench.damping import Dropped
+from bench.record import jsonable
 from bench.sweeps.experiment import Arm, Cell, Experiment
 from bench.sweeps.grid import Axis
 from optimizers.errors import UsageError
@@ -34,6 +35,8 @@ class SweepRecord:
         arms: Its labels, with what is swept.
         cells: Run ids by cell, in the order in which they were begun.
         dropped: What halving gave up, by label.
+        threads: Torch's threads of a run; its own choice if ``None``.
+        fingerprint: The machine of the runs, which matters where times are the objective.
         started_at: When it was begun first, UTC.
         updated_at: When the file was written last, UTC.
     """
@@ -45,13 +48,25 @@ class SweepRecord:
     arms: list[Arm] = field(default_factory=list)
     cells: list[tuple[Cell, str]] = field(default_factory=list)
     dropped: dict[str, list[Dropped]] = field(default_factory=dict)
+    threads: int | None = None
+    fingerprint: str = ""
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     updated_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
+    def within(self, other: "SweepRecord | None") -> bool:
+        """Whether another one has all of these runs, and maybe more."""
+        if other is None:
+            return False
+        known = {run_id for _, run_id in other.cells}
+        return all(run_id in known for _, run_id in self.cells)
+
     def save(self, results: Path) -> Path:
-        """Write it, whole or not at all."""
+        """Write it, whole or not at all.
+
+        Raises:
+            UsageError: It cannot be written.
+        """
         folder = results / FOLDER
-        folder.mkdir(parents=True, exist_ok=True)
         self.updated_at = datetime.now(UTC)
         document = {
             "schema_version": SCHEMA_VERSION,
@@ -65,12 +80,20 @@ class SweepRecord:
                 label: [{**dataclasses.asdict(one), "score": str(one.score)} for one in dropped]
                 for label, dropped in self.dropped.items()
             },
+            "threads": self.threads,
+            "fingerprint": self.fingerprint,
             "started_at": self.started_at.isoformat(),
             "updated_at": self.updated_at.isoformat(),
         }
         path = folder / f"{self.experiment.name}.json"
-        with atomic.writing(path) as file:
-            file.write(json.dumps(document, indent=1, allow_nan=False).encode())
+        text = json.dumps(jsonable(document), indent=1, allow_nan=False)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with atomic.writing(path) as file:
+                file.write(text.encode())
+        except OSError as error:
+            reason = error.strerror or error
+            raise UsageError(f"Sweep file '{path}' cannot be written: {reason}.") from error
         return path
 
 
@@ -118,6 +141,8 @@ def read(path: Path) -> SweepRecord:
             arms=[_arm(arm) for arm in document["arms"]],
             cells=cells,
             dropped=dropped,
+            threads=document["threads"],
+            fingerprint=str(document["fingerprint"]),
             started_at=datetime.fromisoformat(document["started_at"]),
             updated_at=datetime.fromisoformat(document["updated_at"]),
         )
@@ -146,6 +171,15 @@ def _settings(facts: Mapping[Any, Any]) -> dict[Any, Any]:
     return {
         name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()
     }
+
+
+def existing(results: Path, experiment: Experiment) -> SweepRecord | None:
+    """The file of the same sweep from before, if there is a readable one."""
+    path = results / FOLDER / f"{experiment.name}.json"
+    try:
+        return read(path) if path.is_file() else None
+    except UsageError:
+        return None  # it is made anew from what is stored
 
 
 def find(results: Path, name: str | None) -> Path:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from bench.damping import Dropped
 from bench.sweeps.experiment import Arm, Experiment
-from bench.sweeps.grid import Axis
 from optimizers.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ ETA = 3
 _RUNGS = 3
 _LEAST_KEPT = 3  # so that a plateau can be told from the rest
 _TPE_BATCH = 4
+_TPE_LEAST = 10
 _TPE_DIGITS = 4
 
 
@@ -112,7 +112,7 @@ def _tpe(arm: Arm, experiment: Experiment) -> Strategy:
     """Tree-structured Parzen estimator (Bergstra et al., 2011), by Optuna's ask and tell.
 
     Asked in batches of a fixed size, whatever the number of workers, so that the same sweep asks
-    the same. Ranges are continuous, lists are categories.
+    the same. Between their least and greatest values numbers are continuous; words are categories.
     """
     try:
         import optuna
@@ -121,14 +121,14 @@ def _tpe(arm: Arm, experiment: Experiment) -> Strategy:
             "--strategy tpe needs Optuna: pip install 'optuna', or optbench's extra 'tpe'."
         ) from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    count = experiment.trials or len(arm.grid())
+    count = experiment.trials or max(_TPE_LEAST, len(arm.grid()) // 2)
     study = optuna.create_study(
         direction="minimize",
         sampler=optuna.samplers.TPESampler(
             seed=0, n_startup_trials=max(4, count // 4), multivariate=True, constant_liar=True
         ),
     )
-    suggestions = {name: _suggestion(name, axis) for name, axis in arm.axes.items()}
+    suggestions = {name: _suggestion(arm, name) for name in arm.axes}
     left = count
     while left:
         trials = [study.ask() for _ in range(min(_TPE_BATCH, left))]
@@ -144,12 +144,22 @@ def _tpe(arm: Arm, experiment: Experiment) -> Strategy:
 _Suggest = Callable[["optuna.Trial"], Any]
 
 
-def _suggestion(name: str, axis: Axis) -> _Suggest:
+def _suggestion(arm: Arm, name: str) -> _Suggest:
     """How a trial chooses a value of an axis, rounded so that it is short to write."""
-    if axis.scale == "list":
+    axis = arm.axes[name]
+    if axis.bounds is None:
         indices = list(range(len(axis.values)))
         return lambda trial: axis.values[trial.suggest_categorical(name, indices)]
-    low, high, log = axis.values[0], axis.values[-1], axis.scale == "log"
-    if isinstance(low, int) and isinstance(high, int):
-        return lambda trial: trial.suggest_int(name, low, high, log=log)
+    (low, high), log = axis.bounds, axis.logarithmic
+    if _is_whole(arm, name):
+        return lambda trial: trial.suggest_int(name, int(low), int(high), log=log)
     return lambda trial: float(f"{trial.suggest_float(name, low, high, log=log):.{_TPE_DIGITS}g}")
+
+
+def _is_whole(arm: Arm, name: str) -> bool:
+    """Whether a hyperparameter takes whole numbers, as its default is one."""
+    from optimizers import REGISTRY
+
+    default = REGISTRY.get(arm.optimizer).hyperparameters({}).get(name)
+    whole = isinstance(default, int) and not isinstance(default, bool)
+    return whole and all(isinstance(value, int) for value in arm.axes[name].values)

@@ -13,14 +13,13 @@ from bench.executors import Lost, Pool, WorkersError, run_all
 from bench.record import RunRecord
 from bench.spec import RunSpec
 from bench.sweeps import cell as worker
+from bench.sweeps import record as records
 from bench.sweeps import strategies
 from bench.sweeps.cell import Conditions
 from bench.sweeps.experiment import Arm, Cell, Experiment, arms
 from bench.sweeps.objective import parse_objective
 from bench.sweeps.record import SweepRecord
 from bench.sweeps.strategies import Batch, Judged
-
-_DIED = "The worker process died while it ran this and nothing else (killed, or out of memory)"
 
 
 class Observer(Protocol):
@@ -73,23 +72,34 @@ class Sweeper:
         """
         labels = {arm.label: arm for arm in arms(self.experiment)}
         store.require_writable(self.results)
+        before = records.existing(self.results, self.experiment)
         record = SweepRecord(
-            experiment=self.experiment, yaml=yaml, command=command, arms=list(labels.values())
+            experiment=self.experiment,
+            yaml=yaml,
+            command=command,
+            arms=list(labels.values()),
+            threads=self.conditions.threads,
+            started_at=before.started_at if before else datetime.now(UTC),
         )
         started = {label: strategies.start(self.experiment, arm) for label, arm in labels.items()}
         batches = {label: next(strategy) for label, strategy in started.items()}
         while batches:
-            judged = self._run_batches(record, labels, batches)
+            judged = self._run_batches(record, before, labels, batches)
             batches = {}
             for label, settings in judged.items():
                 try:
                     batches[label] = started[label].send(settings)
                 except StopIteration:
                     continue
+        record.save(self.results)
         return record
 
     def _run_batches(
-        self, record: SweepRecord, labels: Mapping[str, Arm], batches: Mapping[str, Batch]
+        self,
+        record: SweepRecord,
+        before: SweepRecord | None,
+        labels: Mapping[str, Arm],
+        batches: Mapping[str, Batch],
     ) -> dict[str, list[Judged]]:
         """Run the present batch of every label, and judge its settings."""
         seeds = options.parse_seeds(self.experiment.seeds)
@@ -102,11 +112,13 @@ class Sweeper:
         specs = [self._spec(labels[cell.label], cell) for cell in cells]
         blanks = self._identify(specs)
         record.metrics = blanks[0].metrics
+        record.fingerprint = blanks[0].environment["fingerprint"]
         measure = parse_objective(self.experiment.objective).measure(record.metrics)
         for label, batch in batches.items():
             record.dropped.setdefault(label, []).extend(batch.dropped)
         record.cells += [(cell, blank.run_id) for cell, blank in zip(cells, blanks, strict=True)]
-        record.save(self.results)
+        if not record.within(before):  # a file that knows more already stays as it is
+            record.save(self.results)
         scores = self._run(cells, specs, blanks)
         judged: dict[str, list[Judged]] = {label: [] for label in batches}
         for first in range(0, len(cells), len(seeds)):
@@ -133,7 +145,7 @@ class Sweeper:
         calls = [(index, (part, self.conditions)) for index, part in enumerate(parts)]
         for done in run_all(self.pool, worker.identify, calls):
             if isinstance(done, Lost):
-                raise WorkersError(f"A worker died while it prepared the runs: {done.reason}")
+                raise WorkersError(f"The runs could not be prepared: {done.reason}.")
             blanks[done.key] = done.result
         return [blank for index in range(len(parts)) for blank in blanks[index]]
 
@@ -142,30 +154,31 @@ class Sweeper:
     ) -> list[float | str]:
         """Run what is not stored, seed by seed; the score of every cell, or why it has none."""
         objective = parse_objective(self.experiment.objective)
-        scores: dict[int, float | str] = {}
-        todo = []
-        for index, blank in enumerate(blanks):
-            stored = None if self.fresh else self._stored(blank, timed=objective.timed)
-            if stored is None:
-                todo.append(index)
+        stored: dict[str, RunRecord] = {}
+        todo: dict[str, int] = {}  # by run id: cells may coincide
+        for index in sorted(range(len(cells)), key=lambda index: cells[index].seed):
+            run_id = blanks[index].run_id
+            if run_id in stored or run_id in todo:
+                continue
+            found = None if self.fresh else self._stored(blanks[index], timed=objective.timed)
+            if found is None:
+                todo[run_id] = index
             else:
-                scores[index] = objective.score(stored)
-                self.observer.reused(cells[index], scores[index])
-        todo.sort(key=lambda index: cells[index].seed)
-        self.observer.planned(
-            [(cells[index], blanks[index]) for index in todo], len(cells) - len(todo)
-        )
-        calls = [(index, (specs[index], blanks[index].run_id, self.conditions)) for index in todo]
+                stored[run_id] = found
+        self.observer.planned([(cells[i], blanks[i]) for i in todo.values()], len(stored))
+        for cell, blank in zip(cells, blanks, strict=True):
+            if blank.run_id in stored:
+                self.observer.reused(cell, objective.score(stored[blank.run_id]))
+        calls = [(index, (specs[index], run_id, self.conditions)) for run_id, index in todo.items()]
         for done in run_all(self.pool, worker.run, calls):
             if isinstance(done, Lost):
-                error = f"{_DIED}: {done.reason}"
-                record = replace(blanks[done.key], started_at=datetime.now(UTC), error=error)
+                record = replace(blanks[done.key], started_at=datetime.now(UTC), error=done.reason)
             else:
                 record = done.result
             store.save(record, self.results)
-            scores[done.key] = objective.score(record)
-            self.observer.finished(cells[done.key], record, scores[done.key])
-        return [scores[index] for index in range(len(cells))]
+            stored[blanks[done.key].run_id] = record
+            self.observer.finished(cells[done.key], record, objective.score(record))
+        return [objective.score(stored[blank.run_id]) for blank in blanks]
 
     def _stored(self, blank: RunRecord, *, timed: bool) -> RunRecord | None:
         """A stored execution of a run; where its times matter, one under the same conditions."""
@@ -174,9 +187,12 @@ class Sweeper:
 
 
 def _judge(scores: Sequence[float | str], measure: Measure) -> Judged:
-    """The mean of a setting's scores, if every run has a finite one."""
-    numbers = [score for score in scores if not isinstance(score, str)]
-    mean = sum(numbers) / len(scores) if len(numbers) == len(scores) else math.nan
-    if not math.isfinite(mean):
+    """The mean of a setting's scores, if every run has a finite one: geometric for losses."""
+    numbers = [score for score in scores if not isinstance(score, str) and math.isfinite(score)]
+    if len(numbers) < len(scores):
         return Judged(math.nan, math.inf)
+    if measure.logarithmic and min(numbers) > 0:
+        mean = math.exp(sum(map(math.log, numbers)) / len(numbers))
+    else:
+        mean = sum(numbers) / len(numbers)
     return Judged(mean, mean if measure.better == "min" else -mean)

@@ -60,7 +60,7 @@ def test_a_label_with_curvature_is_compared_with_those_without() -> None:
     assert [rival.rival for rival in curved.rivals] == ["sgd"]
     assert plain.rivals == []
     said = " ".join(curved.sentences)
-    assert "diag_ggn_mc at its best is worse than sgd at its best" in said
+    assert "diag_ggn_mc as recommended is worse than sgd as recommended" in said
     assert "sgd was swept with 2 settings, diag_ggn_mc with 21" in said
     assert "the effective curvature share is 0.25 plain and 0.5 weighted" in said
 

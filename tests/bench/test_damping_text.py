@@ -110,6 +110,6 @@ def test_rivalry_names_cells_and_warns_if_the_best_rival_is_not_beaten() -> None
     assert lines[0].startswith("ggn against sgd: val_loss 0.11 against 0.0703 (ratio 1.56, 95 % ")
     assert lines[0].endswith("ggn is worse. sgd was swept with 2 settings, ggn with 1.")
     assert lines[1].endswith("ggn is better.")
-    assert lines[2].startswith("ggn at its best is worse than sgd at its best: val_loss 0.11 ")
+    assert lines[2].startswith("ggn as recommended is worse than sgd as recommended: val_loss 0.1")
     assert len(rivalry(rivals(own, [adam]))) == 1
     assert rivalry([]) == []

@@ -1,10 +1,12 @@
 """Pools of workers, and what becomes of their mishaps. The processes are real."""
 
+import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,15 +18,17 @@ from bench.executors import (
     Lost,
     WorkersError,
     default_jobs,
+    gpus,
     run_all,
 )
+from bench.sweeps.cell import start_local_worker
 from optimizers import UsageError
 from tests.bench.sweeps import deeds
 
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[LocalPool]:
-    made = LocalPool(2)
+    made = LocalPool(2, start_local_worker, [])
     yield made
     made.close(at_once=False)
 
@@ -68,7 +72,7 @@ class Dead:
     """A pool whose workers die as soon as they are started."""
 
     breakage: tuple[type[BaseException], ...] = (BrokenProcessPool,)
-    shared, width = False, 1
+    blames, shared, width = False, False, 1
 
     def __init__(self) -> None:
         self.rebuilt = 0
@@ -89,8 +93,108 @@ def test_workers_that_never_live_are_told() -> None:
     assert dead.rebuilt == 3
 
 
-def test_one_job_per_core_or_less() -> None:
-    assert default_jobs("cpu") >= 1
+class Scripted:
+    """A pool whose calls end when and as the test says: an outcome, or (seconds, outcome)."""
+
+    breakage: tuple[type[BaseException], ...] = (BrokenProcessPool,)
+    shared = True
+
+    def __init__(self, width: int, ends: dict[int, list[Any]], *, blames: bool = False) -> None:
+        self.width, self.blames, self._ends = width, blames, ends
+        self.began: list[int] = []
+
+    def submit(self, _: Any, number: int) -> "Future[Any]":
+        self.began.append(number)
+        future: Future[Any] = Future()
+        outcome, after_s = self._ends.get(number, [2 * number]).pop(0), 0.0
+        if isinstance(outcome, tuple):
+            after_s, outcome = outcome
+        if isinstance(outcome, BaseException):
+            end = partial(future.set_exception, outcome)
+        else:
+            end = partial(future.set_result, outcome)
+        threading.Timer(after_s, end).start()
+        return future
+
+    def rebuild(self) -> None: ...
+
+    def close(self, *, at_once: bool) -> None: ...
+
+
+DEATH = BrokenProcessPool("a process died")
+
+
+def test_who_ran_beside_the_culprit_is_not_blamed_though_it_breaks_later() -> None:
+    pool = Scripted(2, {0: [(0.0, DEATH), DEATH], 1: [(0.2, DEATH), 2]})
+    found = list(run_all(pool, deeds.double, calls(3)))
+    assert [one.key for one in found if isinstance(one, Lost)] == [0]
+    assert results(found) == {1: 2, 2: 4}
+
+
+def test_a_pool_that_knows_the_culprit_is_believed() -> None:
+    pool = Scripted(2, {0: [DEATH]}, blames=True)
+    found = list(run_all(pool, deeds.double, calls(3)))
+    assert [one.key for one in found if isinstance(one, Lost)] == [0]
+    assert pool.began == [0, 1, 2]
+
+
+def test_what_a_call_should_not_raise_is_its_own_misfortune() -> None:
+    pool = Scripted(2, {1: [MemoryError("no room")]})
+    found = list(run_all(pool, deeds.double, calls(3)))
+    assert Lost(1, "MemoryError: no room") in found
+    assert results(found) == {0: 0, 2: 4}
+
+
+def test_what_is_in_flight_beside_a_refusal_is_kept() -> None:
+    pool = Scripted(2, {0: [UsageError("wrong")], 1: [(0.2, 2)]})
+    found = run_all(pool, deeds.double, calls(5))
+    assert next(found) == Finished(1, 2)
+    with pytest.raises(UsageError, match="wrong"):
+        next(found)
+    assert pool.began == [0, 1]
+
+
+def test_a_cancelled_call_is_told() -> None:
+    pool = Scripted(1, {0: [CancelledError()]})
+    with pytest.raises(WorkersError, match="The scheduler cancelled the runs, or is gone"):
+        list(run_all(pool, deeds.double, calls(1)))
+
+
+def test_without_workers_it_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.executors.PATIENCE_S", 0.05)
+
+    class Leaving(Scripted):
+        def submit(self, _: Any, number: int) -> "Future[Any]":
+            self.width = 0
+            return Future()
+
+    with pytest.raises(WorkersError, match=r"There has been no worker for 0\.05 s"):
+        list(run_all(Leaving(1, {}), deeds.double, calls(1)))
+
+
+@pytest.mark.parametrize(
+    ("cores", "allowed", "room_gib", "jobs"),
+    [(8, 64, 100, 8), (8, 2, 100, 2), (8, 64, 4, 2), (None, 64, 0, 1)],
+)
+def test_as_many_jobs_as_cores_affinity_and_memory_allow(
+    monkeypatch: pytest.MonkeyPatch, cores: int | None, allowed: int, room_gib: int, jobs: int
+) -> None:
+    monkeypatch.setattr("psutil.cpu_count", lambda logical: cores)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(allowed)), raising=False)
+    available = SimpleNamespace(available=room_gib * 2**30)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: available)
+    assert default_jobs("cpu") == jobs
+
+
+def test_several_gpus_are_spread_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert gpus("auto") == gpus("cuda") == ["0", "1"]
+    assert gpus("cpu") == gpus("cuda:1") == []
+    assert default_jobs("auto") == 2
+    assert default_jobs("cuda:1") == 1
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    assert gpus("auto") == ["3", "5"]
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense"])
@@ -99,4 +203,4 @@ def test_a_scheduler_that_does_not_answer_is_told(
 ) -> None:
     monkeypatch.setattr("bench.executors.CONNECT_LIMIT_S", 0.5)
     with pytest.raises(UsageError, match=f"Scheduler '{address}' does not answer within 0.5 s"):
-        DaskPool(address, gpu=False)
+        DaskPool(address, "auto")

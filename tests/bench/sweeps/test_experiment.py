@@ -47,7 +47,26 @@ def test_pairs_in_yaml_are_values() -> None:
 
 def test_nested_lists_are_written_as_pairs(tmp_path: Path) -> None:
     fields, _ = read_yaml(written(tmp_path, "grid: {betas: [[0.9, 0.9], [0.9, 0.99]]}"))
-    assert fields["grid"] == ("betas=0.9,0.9;0.9,0.99",)
+    assert fields["grid"] == ("betas=0.9,0.9;0.9,0.99;",)
+    (arm,) = arms(Experiment(optimizers=("adam",), grid=("betas=0.9,0.99;",)))
+    assert arm.grid() == [{"betas": (0.9, 0.99)}]
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ("seeds: [7]", {"seeds": "7-7"}),
+        ("seeds: 7", {"seeds": "7"}),
+        ("seeds: 100-102", {"seeds": "100-102"}),
+        ("set: {mc_samples: 010, lr: 1e-3}", {"settings": ("mc_samples=010", "lr=1e-3")}),
+        ("batch_size: null\niterations: 5", {"iterations": 5}),
+        ("grid: {nesterov: [true, no]}", {"grid": ("nesterov=true,no",)}),
+    ],
+)
+def test_values_are_read_as_they_are_written(
+    tmp_path: Path, text: str, fields: dict[str, object]
+) -> None:
+    assert read_yaml(written(tmp_path, text))[0] == fields
 
 
 @pytest.mark.parametrize(
@@ -60,9 +79,12 @@ def test_nested_lists_are_written_as_pairs(tmp_path: Path) -> None:
         ("grid: damping", r"grid is to be a mapping, as in 'grid: \{damping: 0.1\}'"),
         ("grid: {lr: {a: 1}}", r"lr is to be a value or a list of values"),
         ("iterations: many", r"iterations='many' is not valid: it is a whole number"),
-        ("iterations: true", r"iterations=True is not valid"),
-        ("problem: 3", r"problem=3 is not valid: it is a word"),
-        ("optimizers: 3", r"optimizers is to be a name, a list of names, or names by label"),
+        ("iterations: true", r"iterations='true' is not valid"),
+        ("problem: [a, b]", r"problem is to be a single value"),
+        ("optimizers: []", r"optimizers is to be a name, a list of names, or names by label"),
+        ("optimizers: [{a: b}]", r"optimizers is to be a name"),
+        ("seeds: []", r"seeds is to be a value or a list of values"),
+        ("seeds: 3\nseeds: 4", r"the key 'seeds' is given twice"),
     ],
 )
 def test_a_wrong_file_is_told(tmp_path: Path, text: str, message: str) -> None:

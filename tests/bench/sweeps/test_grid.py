@@ -35,6 +35,7 @@ def test_ranges_and_lists(text: str, key: str, values: tuple[Any, ...]) -> None:
         ("=1,2", r"Grid '=1,2' is not valid"),
         ("lr=", r"Grid 'lr=' is not valid: it lacks a value"),
         ("lr=1,,2", r"it lacks a value"),
+        ("lr=1,inf", r"inf is no finite number"),
         ("lr=0.1,0.10", r"it has the value 0\.1 twice"),
         ("lr=1:10", r"Grid 'lr=1:10' is not valid: write"),
         ("lr=1:10:7", r"Grid 'lr=1:10:7' is not valid: write"),

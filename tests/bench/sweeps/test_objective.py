@@ -22,7 +22,8 @@ def test_metrics_are_those_of_the_last_evaluation() -> None:
 
 def test_time_to_a_target_is_clocked_seconds_or_missed() -> None:
     record = made_record()
-    assert parse_objective("time_to(val_accuracy=0.9)").score(record) == 0.03
+    assert parse_objective("time_to(val_accuracy=0.9)").score(record) == pytest.approx(0.03)
+    assert parse_objective("time_to(val_accuracy=0.5)").score(record) == pytest.approx(0.015)
     assert parse_objective("time_to( val_loss = 0.1 )").score(record) == MISSED
 
 

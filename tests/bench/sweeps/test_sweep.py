@@ -1,6 +1,7 @@
 """Sweeps of a small problem, with workers in this process."""
 
 import json
+import math
 from collections.abc import Iterator
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
@@ -11,6 +12,8 @@ import pytest
 import torch
 
 from bench import store
+from bench.damping import recommend
+from bench.executors import WorkersError
 from bench.record import RunRecord
 from bench.sweeps import outcome as outcomes
 from bench.sweeps import record as records
@@ -33,7 +36,7 @@ class Here:
     """A worker in this process."""
 
     breakage: tuple[type[BaseException], ...] = (BrokenProcessPool,)
-    shared, width = True, 1
+    blames, shared, width = False, True, 1
 
     def __init__(self, dies_on: float | None = None, stops_after: int | None = None) -> None:
         self.ran: list[Any] = []
@@ -131,8 +134,44 @@ def test_an_interrupted_sweep_can_be_read(tmp_path: Path) -> None:
         swept(tmp_path, pool=Here(stops_after=7))
     outcome = outcomes.gather(records.read(records.find(tmp_path, None)), tmp_path)
     (found,) = outcome.swept
-    assert [dict(trial.lost) for trial in found.trials][:2] == [{}, {1: "not run"}]
     assert len(outcome.full) == 7
+    assert found.pending == [1]
+    assert all(trial.scores.keys() == {0} and not trial.lost for trial in found.trials)
+    assert any("Seed 1 is left out" in text for text in recommend(found).warnings)
+
+
+def test_a_sweep_interrupted_in_its_first_seed_says_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        swept(tmp_path, pool=Here(stops_after=2))
+    (found,) = outcomes.gather(records.read(records.find(tmp_path, None)), tmp_path).swept
+    assert found.pending == []
+    assert [dict(trial.lost) for trial in found.trials][1:3] == [
+        {1: "not run"},
+        {0: "not run", 1: "not run"},
+    ]
+
+
+def test_a_rerun_that_is_stopped_takes_nothing_from_the_file(tmp_path: Path) -> None:
+    experiment = Experiment(**{**vars(EXPERIMENT), "strategy": "halving"})
+    first, _, _ = swept(tmp_path, experiment)
+    for path in (tmp_path / "runs").glob("*.parquet"):
+        if store.read(path).config["iterations"] == 18:
+            path.unlink()
+    with pytest.raises(KeyboardInterrupt):
+        swept(tmp_path, experiment, pool=Here(stops_after=1))
+    again = records.read(records.find(tmp_path, None))
+    assert again.cells == first.record.cells
+    assert again.dropped == first.record.dropped
+    assert again.started_at == first.record.started_at
+
+
+def test_cells_that_coincide_are_run_once(tmp_path: Path) -> None:
+    experiment = Experiment(**{**vars(EXPERIMENT), "optimizers": ("one=sgd", "two=sgd")})
+    outcome, pool, _ = swept(tmp_path, experiment)
+    assert len(pool.ran) == 12
+    one, two = outcome.swept
+    assert [trial.scores for trial in one.trials] == [trial.scores for trial in two.trials]
+    assert {run.label for cell, run in outcome.full if cell.label == "two"} == {"two"}
 
 
 def test_the_file_of_a_sweep_tells_all_about_it(tmp_path: Path) -> None:
@@ -174,6 +213,7 @@ def test_a_run_whose_worker_dies_is_recorded_as_failed_and_tried_again(tmp_path:
     assert {(cell.settings["lr"], run.status) for cell, run in outcome.failed} == {(0.1, "failed")}
     assert len(outcome.failed) == told.ended.count("failed") == 4
     assert "worker process died" in outcome.failed[0][1].reason
+    assert outcome.failed[0][1].error.endswith(": a process died")
     assert len(outcome.full) == 8
     outcome, pool, _ = swept(tmp_path)
     assert len(pool.ran) == 4
@@ -199,7 +239,7 @@ def test_halving_spends_a_third_and_keeps_the_best(tmp_path: Path) -> None:
     scores: dict[str, list[float]] = {}
     for run in first:
         scores.setdefault(str(run.config["settings"]), []).append(run.evaluations[-1]["loss"])
-    ranked = sorted(sum(losses) / len(losses) for losses in scores.values())
+    ranked = sorted(math.prod(losses) ** (1 / len(losses)) for losses in scores.values())
     dropped = [one.score for one in found.dropped if one.iterations == 2]
     assert sorted(dropped) == pytest.approx(ranked[4:])
 
@@ -217,7 +257,8 @@ def test_tpe_asks_the_same_again_and_stays_within_the_ranges(tmp_path: Path) -> 
     (found,) = outcome.swept
     assert found.scattered
     assert all(0.01 <= trial.settings["lr"] <= 1 for trial in found.trials)
-    assert {trial.settings["momentum"] for trial in found.trials} <= {0, 0.5}
+    assert all(0 <= trial.settings["momentum"] <= 0.5 for trial in found.trials)
+    assert len({trial.settings["momentum"] for trial in found.trials}) > 2
     _, pool, _ = swept(tmp_path, experiment)
     assert not pool.ran
 
@@ -272,7 +313,7 @@ def test_a_worker_that_would_run_something_else_refuses() -> None:
     (blank,) = identify([spec], CONDITIONS)
     assert blank.status == "failed"
     assert len(blank.values["loss"]) == 0
-    with pytest.raises(UsageError, match=r"would run something else .*It has python"):
+    with pytest.raises(WorkersError, match=r"would run something else .*It has python"):
         run_cell(spec, "0" * 16, CONDITIONS)
 
 
