@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from bench import damping, damping_plots, damping_text, plots, summary, tables
-from bench.damping import Recommendation, Rival, Swept
+from bench.damping import Recommendation, Swept
 from bench.markdown import escape, folder_for, origin, table
 from bench.markdown import write as write_markdown
 from bench.record import RunRecord
+from bench.rivals import Rival, rivals
 from bench.sweeps.outcome import Outcome
 
 SHARED_NOTE = (
@@ -84,7 +85,7 @@ def advise(outcome: Outcome) -> list[Advice]:
             found=one,
             runs=own,
             curvature=summary.curvature(own),
-            rivals=damping.rivals(one, rest) if has else [],
+            rivals=rivals(one, rest) if has else [],
         )
         for one, own, has in zip(found, runs, curved, strict=True)
     ]

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench import tables
-from bench.damping import NOT_RUN, Dropped, Range, Recommendation, Rival, Stop, Swept, Trial
+from bench.damping import NOT_RUN, Dropped, Range, Recommendation, Stop, Swept, Trial
+from bench.rivals import Rival
 from bench.tables import Table
 
 _ROWS = 12

@@ -137,7 +137,7 @@ def run_all(
                 else:
                     suspects.append(call)
             except (UsageError, WorkersError) as error:
-                refusal = error
+                refusal = refusal or error
             except CancelledError as error:
                 raise WorkersError("The scheduler cancelled the runs, or is gone.") from error
             except Exception as error:  # such as a result that cannot be sent

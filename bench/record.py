@@ -1,7 +1,6 @@
 """The record of one run: what was asked, where it ran, and every raw value."""
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from bench.spec import Role
+from bench.strict_json import with_strings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -148,7 +148,7 @@ class RunRecord:
             if item.name != "values"
         }
         facts["started_at"] = self.started_at.isoformat()
-        return jsonable(facts)
+        return with_strings(facts)
 
     @classmethod
     def from_metadata(
@@ -199,14 +199,3 @@ class RunRecord:
 def reaches(value: float, target: float, better: str) -> bool:
     """Whether a metric is at its target or beyond; ``better`` is ``"min"`` or ``"max"``."""
     return value >= target if better == "max" else value <= target
-
-
-def jsonable(value: Any) -> Any:
-    """Plain JSON; ``float()`` reads the strings for NaN and infinities back."""
-    if isinstance(value, Mapping):
-        return {str(key): jsonable(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [jsonable(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value

@@ -9,6 +9,7 @@ import typer
 
 from bench import terminal
 from bench.commands import shared
+from bench.strict_json import with_nulls
 from optimizers.errors import UsageError, unknown
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def history(
     if not series:
         raise UsageError(f"'{results}' has no series of problem {problem}, optimizer {optimizer}.")
     if as_json:
-        print(json.dumps(shared.finite([_document(item) for item in series]), allow_nan=False))
+        print(json.dumps(with_nulls([_document(item) for item in series]), allow_nan=False))
         return
     terminal.print_table(f"Milliseconds per iteration ({phase}) over time", _table(series))
     for item in series:

@@ -8,6 +8,7 @@ import typer
 
 from bench import terminal
 from bench.commands import shared
+from bench.strict_json import with_nulls
 from optimizers.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def conclude(record: "SweepRecord", results: Path, *, as_json: bool) -> None:
             "notes": notes,
             "report": str(path),
         }
-        print(json.dumps(shared.finite(document), indent=2, allow_nan=False))
+        print(json.dumps(with_nulls(document), indent=2, allow_nan=False))
     else:
         terminal.say(f"Sweep:   {results / SWEEPS / record.experiment.name}.json")
         terminal.say(f"Report:  {path}")

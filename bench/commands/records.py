@@ -8,6 +8,7 @@ import typer
 
 from bench import terminal
 from bench.commands import shared
+from bench.strict_json import with_nulls
 from optimizers.errors import unknown
 
 
@@ -134,6 +135,6 @@ def query(
     columns, rows = views.query(results, sql)
     if as_json:
         named = [dict(zip(columns, row, strict=True)) for row in rows]
-        print(json.dumps(shared.finite(named), indent=2, allow_nan=False, default=str))
+        print(json.dumps(with_nulls(named), indent=2, allow_nan=False, default=str))
     else:
         terminal.print_table("", (columns, [[str(value) for value in row] for row in rows]))

@@ -16,6 +16,7 @@ import typer
 from bench import options, terminal
 from bench.commands import shared
 from bench.spec import RunSpec
+from bench.strict_json import with_nulls
 from optimizers.errors import UsageError
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ def _judge_baseline(
         )
     if as_json:
         document = presentation.baseline_document(outcome, command)
-        print(json.dumps(shared.finite(document), allow_nan=False))
+        print(json.dumps(with_nulls(document), allow_nan=False))
     elif as_markdown:
         print(presentation.baseline_markdown(outcome, command), end="")
     else:
@@ -296,7 +297,7 @@ def _print(
 
     if as_json:
         document = presentation.document(outcome, commands)
-        print(json.dumps(shared.finite(document), allow_nan=False))
+        print(json.dumps(with_nulls(document), allow_nan=False))
         return
     if as_markdown:
         print(presentation.markdown(outcome, commands), end="")

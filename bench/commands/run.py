@@ -13,6 +13,7 @@ import typer
 from bench import terminal
 from bench.commands import shared
 from bench.spec import TUTORIAL_ITERATIONS, RunSpec
+from bench.strict_json import with_nulls
 
 if TYPE_CHECKING:
     from bench.comparison import Comparison
@@ -134,7 +135,7 @@ def _conclude(outcome: "Comparison", results: Path, *, as_json: bool) -> None:
             "records": str(store.runs_folder(results)),
             "report": str(path),
         }
-        print(json.dumps(shared.finite(document), indent=2, allow_nan=False))
+        print(json.dumps(with_nulls(document), indent=2, allow_nan=False))
     else:
         reused = f" ({outcome.reused} runs were stored before)" if outcome.reused else ""
         terminal.say(f"Records: {store.runs_folder(results)}{reused}")

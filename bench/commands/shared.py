@@ -84,14 +84,3 @@ def absolute_data_root(data_root: str | None) -> None:
     named = data_root or os.environ.get("OPTBENCH_DATA")
     if named:
         os.environ["OPTBENCH_DATA"] = str(Path(named).expanduser().absolute())
-
-
-def finite(value: Any) -> Any:
-    """Strict JSON: non-finite numbers become null."""
-    if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(item) for item in value]
-    if isinstance(value, float) and value - value != 0:
-        return None
-    return value

@@ -4,7 +4,7 @@ A surface is the logarithm of a loss over a grid of learning rate and damping. R
 with a part that all runs of a seed share and a part of their own, which is up to three times as
 large near divergence; beyond it they diverge. A setting is good if its true loss is within 5 % of
 the best one's. One that may diverge is not: it counts as ten times worse. The rule of
-``bench.damping`` is compared with the cell of the lowest mean and with the medoid of the plateau.
+``bench.plateau`` is compared with the cell of the lowest mean and with the medoid of the plateau.
 
     python -m bench.suite.damping_simulation --output results/reference/damping
 """
@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench import damping
-from bench.damping import Array, Selection
+from bench import plateau
+from bench.plateau import Array, Selection
 
 RESULT = "simulation.csv"
 REPETITIONS = 2000
@@ -169,7 +169,7 @@ def _scenario(
     chosen: dict[str, list[int]] = {method: [] for method in METHODS}
     for usable, scores in sweeps(generator, true, seeds, noise, repetitions):
         steps = true.squared_steps[np.ix_(usable, usable)]
-        found = damping.select(scores, steps)
+        found = plateau.select(scores, steps)
         members = usable[found.members]
         covered.append(true.best in members)
         good_covered.append(true.good[members].any())

@@ -14,7 +14,7 @@ from typing import Any
 
 from bench import atomic
 from bench.damping import Dropped
-from bench.record import jsonable
+from bench.strict_json import with_strings
 from bench.sweeps.experiment import Arm, Cell, Experiment
 from bench.sweeps.grid import Axis
 from optimizers.errors import UsageError
@@ -86,7 +86,7 @@ class SweepRecord:
             "updated_at": self.updated_at.isoformat(),
         }
         path = folder / f"{self.experiment.name}.json"
-        text = json.dumps(jsonable(document), indent=1, allow_nan=False)
+        text = json.dumps(with_strings(document), indent=1, allow_nan=False)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with atomic.writing(path) as file:

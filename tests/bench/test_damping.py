@@ -9,7 +9,9 @@ import pytest
 from scipy import stats
 
 from bench import damping
-from bench.damping import Dropped, Measure, Swept, critical_value, next_grid, recommend, rivals
+from bench.damping import Dropped, Measure, Swept, next_grid, recommend
+from bench.plateau import critical_value
+from bench.rivals import rivals
 from tests.bench import damping_cases as cases
 
 

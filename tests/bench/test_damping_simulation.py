@@ -75,7 +75,7 @@ def test_recommend_takes_what_the_simulation_selects(surface: str) -> None:
     lrs, dampings = 10.0 ** np.arange(shape[0]), 10.0 ** np.arange(shape[1])
     cells = [(float(lr), float(damping)) for lr in lrs for damping in dampings]
     for usable, scores in sweeps(np.random.default_rng(0), true, 3, 0.2, 5):
-        found = simulation.damping.select(scores, true.squared_steps[np.ix_(usable, usable)])
+        found = simulation.plateau.select(scores, true.squared_steps[np.ix_(usable, usable)])
         trials = []
         for index, (lr, damping) in enumerate(cells):
             at = np.flatnonzero(usable == index)

@@ -1,7 +1,8 @@
 import math
 
-from bench.damping import Swept, recommend, rivals
+from bench.damping import Swept, recommend
 from bench.damping_text import rivalry, sentence, settings_options, table
+from bench.rivals import rivals
 from tests.bench import damping_cases as cases
 
 

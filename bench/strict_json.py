@@ -1,0 +1,25 @@
+"""Values as strict JSON, which has neither NaN nor infinities."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+def with_nulls(value: Any) -> Any:
+    """Plain JSON for other programs: numbers that are not finite become null."""
+    return _plain(value, lambda _: None)
+
+
+def with_strings(value: Any) -> Any:
+    """Plain JSON to be read back: ``float()`` takes the strings for NaN and infinities."""
+    return _plain(value, str)
+
+
+def _plain(value: Any, replace: Callable[[float], Any]) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item, replace) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, replace) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return replace(value)
+    return value
