@@ -1,6 +1,5 @@
 """``optbench sweep``: try settings on a grid, to choose among them."""
 
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -138,15 +137,11 @@ def sweep(
     for name, value in (("jobs", jobs), ("threads", threads)):
         if value is not None and value < 1:
             raise UsageError(f"{name}={value} is not valid: it is a whole number >= 1.")
-    if not malloc_tuning:
-        from bench import allocator
-
-        os.environ[allocator.SWITCH] = "0"
     pool = _pool(what, jobs, scheduler, timed=timed)
     conditions = Conditions(
         session=what.name,
         # One, however many jobs there turn out to be: the same command finds its runs again.
-        threads=threads or (None if jobs == 1 or timed else 1),
+        threads=threads or (None if not pool.shared and (jobs == 1 or timed) else 1),
         shared=pool.shared,
         tuned=malloc_tuning,
     )

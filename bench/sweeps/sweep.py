@@ -139,7 +139,7 @@ class Sweeper:
 
     def _identify(self, specs: Sequence[RunSpec]) -> list[RunRecord]:
         """What is known of runs before they begin; it warms all workers up."""
-        size = math.ceil(len(specs) / self.pool.width)
+        size = math.ceil(len(specs) / max(1, self.pool.width))
         parts = [specs[first : first + size] for first in range(0, len(specs), size)]
         blanks: dict[int, list[RunRecord]] = {}
         calls = [(index, (part, self.conditions)) for index, part in enumerate(parts)]

@@ -11,9 +11,9 @@ WITHOUT_TORCH = (
     "bench.history_plot", "bench.markdown", "bench.options", "bench.plots", "bench.problems",
     "bench.record", "bench.regress.baseline",
     "bench.regress.calibration_report", "bench.regress.comparison", "bench.regress.presentation",
-    "bench.regress.sides", "bench.report", "bench.spec", "bench.plateau", "bench.rivals", "bench.stability", "bench.stats",
-    "bench.store", "bench.summary", "bench.sweeps.outcome", "bench.sweeps.progress",
-    "bench.sweeps.record", "bench.sweeps.sweep", "bench.tables", "bench.views", "optimizers",
+    "bench.regress.sides", "bench.plateau", "bench.report", "bench.rivals", "bench.spec",
+    "bench.stability", "bench.stats", "bench.store", "bench.summary", "bench.sweeps.outcome",
+    "bench.sweeps.progress", "bench.sweeps.record", "bench.sweeps.sweep", "bench.tables", "bench.views", "optimizers",
 )  # fmt: skip
 
 
