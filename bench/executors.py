@@ -8,6 +8,8 @@ that breaks it once more is the culprit, and is given up; everything else goes o
 import contextlib
 import multiprocessing
 import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import (
@@ -174,8 +176,9 @@ class LocalPool:
         return self._jobs
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":
-        """Begin a call."""
-        return self._executor.submit(function, *arguments)
+        """Begin a call, and a process for it if there is none free."""
+        with _interrupts_held():
+            return self._executor.submit(function, *arguments)
 
     def rebuild(self) -> None:
         """Replace the broken processes."""
@@ -197,6 +200,25 @@ class LocalPool:
             initializer=self._initializer,
             initargs=(context.Value("i", 0), *self._arguments),
         )
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back for a moment: processes started meanwhile never see it, the client does."""
+    main = threading.current_thread() is threading.main_thread()
+    if not main or not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    held: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: held.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # processes inherit it
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler)
+        if held:
+            raise KeyboardInterrupt
 
 
 def gpus(device: str) -> list[str]:

@@ -13,7 +13,8 @@ WITHOUT_TORCH = (
     "bench.regress.calibration_report", "bench.regress.comparison", "bench.regress.presentation",
     "bench.regress.sides", "bench.plateau", "bench.report", "bench.rivals", "bench.spec",
     "bench.stability", "bench.stats", "bench.store", "bench.summary", "bench.sweeps.outcome",
-    "bench.sweeps.progress", "bench.sweeps.record", "bench.sweeps.sweep", "bench.tables", "bench.views", "optimizers",
+    "bench.sweeps.progress", "bench.sweeps.record", "bench.sweeps.sweep", "bench.tables",
+    "bench.views", "optimizers",
 )  # fmt: skip
 
 
