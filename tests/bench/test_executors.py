@@ -230,7 +230,7 @@ class Client:
 
 def checked(client: Client, device: str = "auto") -> DaskPool:
     pool = object.__new__(DaskPool)
-    pool._client, pool._gpu = client, False
+    vars(pool).update(_client=client, _gpu=False)
     pool._check("tcp://scheduler", device)
     return pool
 
