@@ -343,7 +343,7 @@ def _key(recommendation: Recommendation, kinds: set[str]) -> list[Line2D | Patch
         ]  # fmt: skip
     if "lost" in kinds:
         key.append(Patch(facecolor="white", edgecolor="#c8c8c8", hatch="////",
-                         label="runs lost of all seeds (div.: diverged)"))  # fmt: skip
+                         label="runs lost, of how many (div.: diverged)"))  # fmt: skip
     if "dropped" in kinds:
         key.append(Patch(facecolor="#e4e4e4", label="dropped after so many iterations"))
     return key

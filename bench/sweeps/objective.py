@@ -44,7 +44,9 @@ class Objective:
         return (self.metric, self.target) if self.kind == "time_to" else None
 
     def eval_every(self, iterations: int) -> int:
-        """Iterations between evaluations: only as many as the objective needs."""
+        """Iterations between evaluations: only as many as the objective needs, or 0 for none."""
+        if self.kind == "train_loss":
+            return 0
         if self.kind == "time_to":
             return max(1, iterations // _EVALUATIONS_TO_TARGET)
         return iterations

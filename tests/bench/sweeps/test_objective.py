@@ -46,6 +46,7 @@ def test_which_way_is_better(name: str, better: str, logarithmic: bool) -> None:
 
 
 def test_evaluations_are_as_rare_as_the_objective_allows() -> None:
+    assert parse_objective("train_loss").eval_every(201) == 0
     assert parse_objective("val_loss").eval_every(201) == 201
     assert parse_objective("time_to(val_loss=1)").eval_every(201) == 10
     assert parse_objective("time_to(val_loss=1)").until == ("loss", 1.0)
