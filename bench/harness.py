@@ -210,7 +210,7 @@ class _Loop:
     def _train_until_spent(self, training: Training) -> None:
         spec, bound, iterate = self._spec, training.bound, training.iterate
         self._reset_peak()
-        if self._evaluate(bound, 0):
+        if self._spec.eval_first and self._evaluate(bound, 0):
             return
         done = 0
         while spec.iterations is None or done < spec.iterations:

@@ -35,6 +35,7 @@ class RunSpec:
             settings (then the training set is smaller by it).
         eval_every: Iterations between evaluations, which also happen before the first and after
             the last iteration; 0 for no evaluation at all.
+        eval_first: Whether there is one before the first iteration.
         curvature_every: Iterations between observations of the curvature diagonal, outside the
             clock; the first iteration and the last of ``iterations`` are observed too; 0 for none.
             Optimizers without a diagonal have nothing to observe.
@@ -56,6 +57,7 @@ class RunSpec:
     dtype: str = "float32"
     split: str = "test"
     eval_every: int = 50
+    eval_first: bool = True
     curvature_every: int = 20
     data_root: str | None = None
     role: Role = "training"

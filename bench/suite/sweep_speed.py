@@ -117,8 +117,10 @@ def halving(rounds: int) -> pd.DataFrame:
 def machinery(rounds: int) -> pd.DataFrame:
     """Runs of one iteration, one job: what grows with the number of cells, apart from the runs."""
     once = ("-p", "mnist_cnn", "--iterations", "1", "--seeds", "1", "--jobs", "1")
-    once += ("--objective", "train_loss")  # which needs no evaluation
-    few, many = ((*once, "--grid", f"lr=0.01:0.1:log{count}") for count in (_FEW, _MANY))
+    without_evaluation = ("--objective", "train_loss")
+    few, many = (
+        (*once, *without_evaluation, "--grid", f"lr=0.01:0.1:log{count}") for count in (_FEW, _MANY)
+    )
     table = measure(rounds, {"few": few, "many": many})
     beside = (table["wall_s"] - table["runs_s"]).groupby([table["round"], table["arm"]]).first()
     cost_ms = 1e3 * (beside.xs("many", level="arm") - beside.xs("few", level="arm"))

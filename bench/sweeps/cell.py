@@ -92,29 +92,27 @@ def identify(specs: Sequence[RunSpec], conditions: Conditions) -> list[RunRecord
         UsageError: A run cannot begin.
     """
     from bench import harness
-    from bench.prepare import prepare
 
     conditions.apply()
-    blanks = []
-    prepared: Prepared | None = None
-    for spec in specs:
-        if prepared is None or not _only_seed_differs(prepared, spec):
-            prepared = prepare(spec)
-        else:
-            prepared = replace(prepared, spec=replace(prepared.spec, seed=spec.seed))
-        blanks.append(harness.blank(prepared, session=conditions.session, shared=conditions.shared))
-    return blanks
+    return [
+        harness.blank(_prepared(spec), session=conditions.session, shared=conditions.shared)
+        for spec in specs
+    ]
 
 
-def _only_seed_differs(prepared: "Prepared", spec: RunSpec) -> bool:
-    resolved = replace(
-        spec,
-        seed=prepared.spec.seed,
-        device=prepared.spec.device,
-        batch_size=prepared.spec.batch_size,
-        hyperparameters=prepared.spec.hyperparameters,
-    )
-    return resolved == prepared.spec and dict(spec.hyperparameters) == prepared.given
+# What this process has prepared, by what a run is but for its seed.
+_PREPARED: "dict[str, Prepared]" = {}
+
+
+def _prepared(spec: RunSpec) -> "Prepared":
+    """A prepared run; names are resolved and values checked once for all seeds of a setting."""
+    from bench.prepare import prepare
+
+    key = repr(replace(spec, seed=0))
+    if key not in _PREPARED:
+        _PREPARED[key] = prepare(spec)
+    known = _PREPARED[key]
+    return replace(known, spec=replace(known.spec, seed=spec.seed))
 
 
 def run(spec: RunSpec, expected: str, conditions: Conditions) -> RunRecord:
@@ -129,10 +127,9 @@ def run(spec: RunSpec, expected: str, conditions: Conditions) -> RunRecord:
         WorkersError: On this worker the run would be another.
     """
     from bench import environment, harness
-    from bench.prepare import prepare
 
     conditions.apply()
-    prepared = prepare(spec)
+    prepared = _prepared(spec)
     if prepared.run_id != expected:
         versions = environment.library_versions()
         raise WorkersError(

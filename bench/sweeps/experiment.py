@@ -98,6 +98,7 @@ class Experiment:
             dtype=self.dtype,
             split="validation",
             eval_every=objective.eval_every(self.iterations),
+            eval_first=objective.timed,  # to know how far there was to go
             curvature_every=self.curvature_every,
             data_root=data_root,
         )

@@ -127,14 +127,16 @@ class Sweeper:
         return judged
 
     def _spec(self, arm: Arm, cell: Cell) -> RunSpec:
+        experiment, whole = self.experiment, cell.iterations == self.experiment.iterations
         return replace(
-            self.experiment.base(self.data_root),
+            experiment.base(self.data_root),
             optimizer=arm.optimizer,
             label=cell.label,
             hyperparameters={**arm.fixed, **cell.settings},
             seed=cell.seed,
             iterations=cell.iterations,
-            eval_every=parse_objective(self.experiment.objective).eval_every(cell.iterations),
+            eval_every=parse_objective(experiment.objective).eval_every(cell.iterations),
+            curvature_every=experiment.curvature_every if whole else 0,  # nobody reads it
         )
 
     def _identify(self, specs: Sequence[RunSpec]) -> list[RunRecord]:

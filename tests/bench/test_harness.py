@@ -573,3 +573,15 @@ def test_cuda_runs_record_memory_and_never_wait_inside_an_iteration() -> None:
         assert bench.run(replace(spec, iterations=45), on_iteration=forbid).status == "completed"
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+def test_the_evaluation_before_the_first_iteration_can_be_left_out() -> None:
+    with_it, without = (
+        bench.run(
+            bench.RunSpec(problem="quadratic", optimizer="sgd", iterations=5, eval_first=first)
+        )
+        for first in (True, False)
+    )
+    assert [row["iteration"] for row in with_it.evaluations] == [0, 5]
+    assert without.evaluations[0]["loss"] == with_it.evaluations[-1]["loss"]
+    assert [row["iteration"] for row in without.evaluations] == [5]
