@@ -60,7 +60,7 @@ def sweep(
     ] = None,
     strategy: Annotated[
         str | None,
-        typer.Option(help="grid (by default), halving (a third of the time), or tpe (Optuna)."),
+        typer.Option(help="grid (by default), halving (half of the time), or tpe (Optuna)."),
     ] = None,
     trials: Annotated[
         int | None, typer.Option(help="With tpe: how many settings per optimizer.")
