@@ -91,7 +91,8 @@ def _part(item: Observed) -> _Part:
             damping=item.damping,
             shares=float(share.sum()),
             squares=float(squares.sum()),
-            weighted=float(squares @ share),
+            # No BLAS: its threads would spin on for a while, into the next iteration's time.
+            weighted=float((squares * share).sum()),
         )
 
 
