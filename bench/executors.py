@@ -6,6 +6,7 @@ that breaks it once more is the culprit, and is given up; everything else goes o
 """
 
 import contextlib
+import logging
 import multiprocessing
 import os
 import signal
@@ -282,6 +283,9 @@ class DaskPool:
             raise UsageError(
                 "--scheduler needs Dask: pip install 'distributed', or optbench's extra 'dask'."
             ) from error
+        # What it logs of a lost connection, tracebacks included, is told here in one line.
+        for name in ("distributed", "distributed.client", "distributed.utils"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         self.breakage: tuple[type[BaseException], ...] = (KilledWorker,)
         self._executor: Executor | None = None
         self._gpu = False

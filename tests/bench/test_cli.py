@@ -124,7 +124,7 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], message: st
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run", "--seeds", "x"], "Invalid value for '--seeds'"),
+        (["run", "--iterations", "x"], "Invalid value for '--iterations'"),
         (["run", "--foo"], "No such option: --foo"),
         (["nope"], "No such command 'nope'"),
         (["show"], "Missing argument 'RUN'"),

@@ -35,11 +35,16 @@ class Deadly(SGD):
 LIMIT_S = 120.0
 
 
+def _hear_interrupts() -> None:
+    """Where tests run in the background, Ctrl-C is ignored and processes inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
     """Start optbench as a process group of its own, as a terminal does."""
     return subprocess.Popen(
         [sys.executable, "-m", "bench", *arguments], cwd=folder, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=_hear_interrupts,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
     )  # fmt: skip
 
