@@ -44,7 +44,8 @@ def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
     """Start optbench as a process group of its own, as a terminal does."""
     return subprocess.Popen(
         [sys.executable, "-m", "bench", *arguments], cwd=folder, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=_hear_interrupts,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        preexec_fn=_hear_interrupts,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
     )  # fmt: skip
 
