@@ -409,7 +409,9 @@ def _nothing(swept: Swept) -> str:
     if not runs:
         return f"No setting of {swept.label} was trained: there is nothing to recommend."
     if len(lost) == 1 and lost.total() == runs:
-        return f"All {runs} runs of {swept.label} {_was(*lost)}: there is nothing to recommend."
+        return (
+            f"All {runs} runs of {swept.label} {what_became(*lost)}: there is nothing to recommend."
+        )
     return (
         f"No setting of {swept.label} has a score of every seed ({_counts(lost)} of {runs} runs): "
         "there is nothing to recommend."
@@ -431,7 +433,7 @@ def _missing_runs(swept: Swept) -> list[str]:
     runs, settings = lost.total(), sum(bool(reasons) for reasons in missing)
     return [
         *waiting,
-        f"{_plural(runs, 'run')} of {_plural(settings, 'setting')} of {swept.label} "
+        f"{plural(runs, 'run')} of {plural(settings, 'setting')} of {swept.label} "
         f"{'is' if runs == 1 else 'are'} missing ({_counts(lost)}): the picture is incomplete.",
     ]
 
@@ -515,9 +517,11 @@ def _counts(lost: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in sorted(lost.items()))
 
 
-def _was(reason: str) -> str:
+def what_became(reason: str) -> str:
+    """What happened to lost runs, as the verb of a sentence about them."""
     return "were not run" if reason == NOT_RUN else reason
 
 
-def _plural(count: int, noun: str) -> str:
+def plural(count: int, noun: str) -> str:
+    """A count with its noun, such as ``1 run`` or ``3 runs``."""
     return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -1,11 +1,21 @@
 """A recommendation in words and as a table."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench import tables
-from bench.damping import NOT_RUN, Dropped, Range, Recommendation, Stop, Swept, Trial
+from bench.damping import (
+    Dropped,
+    Range,
+    Recommendation,
+    Stop,
+    Swept,
+    Trial,
+    plural,
+    what_became,
+)
 from bench.rivals import Rival
 from bench.tables import Table
 
@@ -44,15 +54,16 @@ def sentence(recommendation: Recommendation) -> str:
     mean = "geometric mean" if swept.compares_logarithms else "mean"
     over = f"{mean} of {seeds} seeds" if seeds > 1 else "one seed"
     cells, members = swept.cells, len(recommendation.plateau)
+    all_of_them = plural(cells, "setting")
     options = settings_options(chosen.settings) or "its own defaults"
     take = f"Use {options} for {swept.label}: {swept.measure.name} {_score(swept, chosen)} ({over})"
     if math.isnan(recommendation.noise):
-        why = f"the best of {_settings(cells)}; how much of that is chance cannot be known"
+        why = f"the best of {all_of_them}; how much of that is chance cannot be known"
     elif members == 1:
-        why = f"the best of {_settings(cells)}, and all others are worse than chance explains"
+        why = f"the best of {all_of_them}, and all others are worse than chance explains"
     elif chosen is best:
         why = (
-            f"the best of {_settings(cells)} and the centre of a plateau of {members} that cannot "
+            f"the best of {all_of_them} and the centre of a plateau of {members} that cannot "
             "be told apart"
         )
     else:
@@ -79,7 +90,7 @@ def table(recommendation: Recommendation) -> Table:
         for cell in shown
     ]
     if rest:
-        body.append([f"... and {_settings(len(rest), 'more setting')}", "", "", ""])
+        body.append([f"... and {plural(len(rest), 'more setting')}", "", "", ""])
     measure = swept.measure.name + (f" in {swept.measure.unit}" if swept.measure.unit else "")
     against = "ratio to the best" if swept.compares_logarithms else "difference to the best"
     return ["setting", f"{measure}: mean (range over seeds)", against, "verdict"], body
@@ -89,7 +100,7 @@ def rivalry(rivals: Sequence[Rival]) -> list[str]:
     """How a label does against others, a sentence each; a warning if it does not beat the best.
 
     Args:
-        rivals: As ``bench.damping.rivals`` returns them, the best one first.
+        rivals: As ``bench.rivals.rivals`` returns them, the best one first.
     """
     sentences = [_against(rival) for rival in rivals]
     if rivals and rivals[0].verdict != "better":
@@ -111,7 +122,7 @@ def _against(rival: Rival) -> str:
     text = f"{rival.own} against {rival.rival}: {_effect(rival)}; {verdict}."
     if rival.cells != rival.own_cells:
         text += (
-            f" {rival.rival} was swept with {_settings(rival.cells)}, {rival.own} with "
+            f" {rival.rival} was swept with {plural(rival.cells, 'setting')}, {rival.own} with "
             f"{rival.own_cells}."
         )
     return text
@@ -163,7 +174,8 @@ def _stop(swept: Swept, stop: Stop) -> str:
         return f"{at}, {swept.measure.name} is {_worse(swept, stop.behind)}"
     if stop.why == "lost":
         lost = " and ".join(
-            f"{count} of {stop.seeds} runs {_did(reason)}" for reason, count in stop.lost.items()
+            f"{count} of {stop.seeds} runs {what_became(reason)}"
+            for reason, count in stop.lost.items()
         )
         return f"{at}, {lost}"
     if stop.why == "dropped":
@@ -179,17 +191,13 @@ def _worse(swept: Swept, behind: float) -> str:
     return f"{behind:.2g}{swept.measure.unit and ' ' + swept.measure.unit} worse than the best"
 
 
-def _did(reason: str) -> str:
-    return "were not run" if reason == NOT_RUN else reason
-
-
 def _row(recommendation: Recommendation, trial: Trial) -> list[str]:
     swept, best = recommendation.swept, recommendation.best
     name = settings_text(trial.settings)
     if trial.lost or best is None:
         lost = [
             f"{count} of {recommendation.seeds} {reason}"
-            for reason, count in sorted(_counts(trial).items())
+            for reason, count in sorted(Counter(trial.lost.values()).items())
         ]
         return [name, _spread(swept, trial), "–", ", ".join(lost) or "–"]
     member = any(trial is other for other in recommendation.plateau)
@@ -218,11 +226,6 @@ def _order(recommendation: Recommendation, trial: Trial) -> float:
     return score if recommendation.swept.measure.better == "min" else -score
 
 
-def _counts(trial: Trial) -> dict[str, int]:
-    reasons = list(trial.lost.values())
-    return {reason: reasons.count(reason) for reason in reasons}
-
-
 def _spread(swept: Swept, trial: Trial) -> str:
     if not trial.scores:
         return "–"
@@ -233,7 +236,3 @@ def _spread(swept: Swept, trial: Trial) -> str:
 
 def _score(swept: Swept, trial: Trial) -> str:
     return f"{swept.score(trial):.3g}{swept.measure.unit and ' ' + swept.measure.unit}"
-
-
-def _settings(count: int, noun: str = "setting") -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

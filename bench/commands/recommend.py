@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bench.sweeps.outcome import Outcome
     from bench.sweeps.record import SweepRecord
 
-REPORT, SWEEPS = "report", "sweeps"
+REPORT = "report"
 
 
 @shared.in_one_line
@@ -37,6 +37,7 @@ def conclude(record: "SweepRecord", results: Path, *, as_json: bool) -> None:
     """Print what a sweep found, and draw it."""
     from bench import damping_report, damping_text
     from bench.sweeps import outcome as outcomes
+    from bench.sweeps import record as records
 
     outcome = outcomes.gather(record, results)
     if not outcome.full:
@@ -64,7 +65,7 @@ def conclude(record: "SweepRecord", results: Path, *, as_json: bool) -> None:
         }
         print(json.dumps(with_nulls(document), indent=2, allow_nan=False))
     else:
-        terminal.say(f"Sweep:   {results / SWEEPS / record.experiment.name}.json")
+        terminal.say(f"Sweep:   {records.path_of(results, record.experiment)}")
         terminal.say(f"Report:  {path}")
     if _tell_failures(outcome, results):
         raise typer.Exit(shared.FAILED)

@@ -27,6 +27,7 @@ BatchSize = Annotated[
 Seeds = Annotated[
     str, typer.Option(metavar="N|LIST", help="How many seeds (3: 0, 1, 2), or which: 5,7 or 10-14.")
 ]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Run again what is stored.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:<i>.")]
 CurvatureEvery = Annotated[
     int, typer.Option(help="Iterations between observations of the curvature; 0 for none.")

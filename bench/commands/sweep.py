@@ -94,7 +94,7 @@ def sweep(
     ] = None,
     data_root: shared.DataRoot = None,
     results: shared.Results = Path("results"),
-    fresh: Annotated[bool, typer.Option("--fresh", help="Run again what is stored.")] = False,
+    fresh: shared.Fresh = False,
     malloc_tuning: shared.MallocTuning = True,
     as_json: shared.AsJson = False,
 ) -> None:

@@ -62,7 +62,7 @@ class Experiment:
         """
         if self.strategy not in STRATEGIES:
             raise unknown("strategy", self.strategy, STRATEGIES)
-        if self.strategy == "halving" and parse_objective(self.objective).kind == "time_to":
+        if self.strategy == "halving" and parse_objective(self.objective).timed:
             raise UsageError(
                 f"Objective '{self.objective}' is not valid with halving: a ninth of the budget "
                 "rarely reaches a target. Take val_loss or val_accuracy, or --strategy grid."
@@ -145,9 +145,14 @@ class Cell:
     seed: int
     iterations: int
 
+    @property
+    def setting(self) -> str:
+        """Such as ``diag_ggn_mc lr=0.05 damping=1``."""
+        return " ".join([self.label, *assignments(self.settings)])
+
     def __str__(self) -> str:
         """Such as ``diag_ggn_mc lr=0.05 damping=1, seed 0``."""
-        return " ".join([self.label, *assignments(self.settings)]) + f", seed {self.seed}"
+        return f"{self.setting}, seed {self.seed}"
 
 
 def arms(experiment: Experiment) -> list[Arm]:

@@ -3,14 +3,12 @@
 import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from time import perf_counter
 
 from rich.console import Console
 
 from bench.record import RunRecord
 from bench.sweeps.experiment import Cell
 from bench.sweeps.objective import Objective
-from bench.tables import assignments
 from bench.terminal import Bar, time_left
 
 _LINES = 20
@@ -32,7 +30,7 @@ class SweepProgress:
         self._walls: defaultdict[str, list[float]] = defaultdict(list)  # by label
         self._lost: set[str] = set()  # settings with a run that has no score
         self._todo: Counter[str] = Counter()  # labels of the runs to come
-        self._done, self._total, self._began = 0, 0, perf_counter()
+        self._done, self._total = 0, 0
         self._sign, self._told_data = 1.0, False
 
     def __enter__(self) -> "SweepProgress":
@@ -48,7 +46,7 @@ class SweepProgress:
     def planned(self, runs: Sequence[tuple[Cell, RunRecord]], stored: int) -> None:
         """These runs come next; so many others of the batch are stored."""
         self._todo, self._total = Counter(cell.label for cell, _ in runs), len(runs)
-        self._done, self._began = 0, perf_counter()
+        self._done = 0
         for known in (self._walls, self._scores, self._lost):
             known.clear()  # the next budget may be another
         if not runs:
@@ -68,11 +66,10 @@ class SweepProgress:
 
     def reused(self, cell: Cell, score: float | str) -> None:
         """A run was stored before."""
-        name = " ".join([cell.label, *assignments(cell.settings)])
         if isinstance(score, str) or not math.isfinite(score):
-            self._lost.add(name)
+            self._lost.add(cell.setting)
         else:
-            self._scores[name].append(score)
+            self._scores[cell.setting].append(score)
 
     def finished(self, cell: Cell, record: RunRecord, score: float | str) -> None:
         """A run ended and is stored."""

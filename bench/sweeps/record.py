@@ -60,13 +60,13 @@ class SweepRecord:
         known = {run_id for _, run_id in other.cells}
         return all(run_id in known for _, run_id in self.cells)
 
-    def save(self, results: Path) -> Path:
+    def save(self, results: Path) -> None:
         """Write it, whole or not at all.
 
         Raises:
             UsageError: It cannot be written.
         """
-        folder = results / FOLDER
+        path = path_of(results, self.experiment)
         self.updated_at = datetime.now(UTC)
         document = {
             "schema_version": SCHEMA_VERSION,
@@ -85,16 +85,19 @@ class SweepRecord:
             "started_at": self.started_at.isoformat(),
             "updated_at": self.updated_at.isoformat(),
         }
-        path = folder / f"{self.experiment.name}.json"
         text = json.dumps(with_strings(document), indent=1, allow_nan=False)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             with atomic.writing(path) as file:
                 file.write(text.encode())
         except OSError as error:
             reason = error.strerror or error
             raise UsageError(f"Sweep file '{path}' cannot be written: {reason}.") from error
-        return path
+
+
+def path_of(results: Path, experiment: Experiment) -> Path:
+    """Where the file of a sweep is."""
+    return results / FOLDER / f"{experiment.name}.json"
 
 
 def read(path: Path) -> SweepRecord:
@@ -175,7 +178,7 @@ def _settings(facts: Mapping[Any, Any]) -> dict[Any, Any]:
 
 def existing(results: Path, experiment: Experiment) -> SweepRecord | None:
     """The file of the same sweep from before, if there is a readable one."""
-    path = results / FOLDER / f"{experiment.name}.json"
+    path = path_of(results, experiment)
     try:
         return read(path) if path.is_file() else None
     except UsageError:
