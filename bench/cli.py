@@ -15,10 +15,12 @@ from bench import terminal
 from bench.commands import (
     calibrate,
     doctor,
+    export,
     history,
     recommend,
     records,
     regress,
+    report,
     run,
     shared,
     sweep,
@@ -37,6 +39,8 @@ app.command()(recommend.recommend)
 app.command("list")(records.list_)
 app.command()(records.show)
 app.command()(records.query)
+app.command()(report.report)
+app.command()(export.export)
 app.command()(regress.regress)
 app.command()(history.history)
 app.command()(calibrate.calibrate)

@@ -43,14 +43,15 @@ class Comparison:
     Attributes:
         training: One record per label and seed, newly run or stored before.
         yardsticks: Plain-gradient records of the sessions that the training records belong to.
-        memory: Peak memory by label, in bytes; labels that were not measured are absent.
+        memory: Peak memory by label, in bytes, of every run that measured it; labels that were not
+            measured are absent.
         reused: How many training records were stored before.
         interrupted: Ctrl-C ended it early.
     """
 
     training: list[RunRecord] = field(default_factory=list)
     yardsticks: list[RunRecord] = field(default_factory=list)
-    memory: dict[str, int] = field(default_factory=dict)
+    memory: dict[str, list[int]] = field(default_factory=dict)
     reused: int = 0
     interrupted: bool = False
 
@@ -161,8 +162,7 @@ def _measure_memory(
     """Peak memory by label: from the training runs on CUDA, from memory runs on the CPU."""
     for record in outcome.training:
         if record.peak_memory_bytes is not None:
-            known = outcome.memory.get(record.label, 0)
-            outcome.memory[record.label] = max(known, record.peak_memory_bytes)
+            outcome.memory.setdefault(record.label, []).append(record.peak_memory_bytes)
     if not memory.is_supported():
         return
     usable = dict.fromkeys(r.label for r in outcome.training if r.status != "failed")
@@ -180,4 +180,4 @@ def _measure_memory(
                 observer.note(str(error))
                 continue
         if found.peak_memory_bytes is not None:
-            outcome.memory[label] = found.peak_memory_bytes
+            outcome.memory[label] = [found.peak_memory_bytes]

@@ -47,6 +47,13 @@ def sentence(recommendation: Recommendation) -> str:
 
     Without a recommendation it says why there is none.
     """
+    if recommendation.chosen is None:
+        return headline(recommendation)
+    return " ".join([headline(recommendation), *_ranges(recommendation)])
+
+
+def headline(recommendation: Recommendation) -> str:
+    """What to take and why; without a recommendation, why there is none."""
     swept, best, chosen = recommendation.swept, recommendation.best, recommendation.chosen
     if best is None or chosen is None:
         return " ".join(recommendation.warnings)
@@ -71,7 +78,7 @@ def sentence(recommendation: Recommendation) -> str:
             f"the centre of a plateau of {members} settings out of {cells} that cannot be told "
             f"from the best ({settings_text(best.settings)}: {_score(swept, best)})"
         )
-    return " ".join([f"{take}, {why}.", *_ranges(recommendation)])
+    return f"{take}, {why}."
 
 
 def table(recommendation: Recommendation) -> Table:

@@ -8,7 +8,8 @@ to see.
 
 import json
 import warnings
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from bench import environment, store
-from bench.record import DONE, PHASE_COLUMNS, PHASES, RunRecord
+from bench.record import DONE, RunRecord
 from bench.regress import baseline
 from bench.regress.procedure import THRESHOLD
 from bench.stats import per_iteration
@@ -89,17 +90,44 @@ def load(results: Path, phase: str = TOTAL) -> list[Series]:
     Raises:
         UsageError: There is nothing to show.
     """
-    if not results.is_dir():
-        raise UsageError(f"Results folder '{results}' does not exist.")
-    rows = [*_from_runs(results), *_from_baselines(results)]
-    if not rows:
+    records, stored = store.load(results), baselines(results)
+    if not stored and not any(_is_point(record) for record in records):
         raise UsageError(
             f"'{results}' holds no timings: run 'optbench run', or pytest bench/ --benchmark-only "
             "--benchmark-autosave."
         )
-    table = pd.DataFrame(rows)
+    return series(records, stored, phase)
+
+
+def baselines(results: Path) -> list[baseline.Stored]:
+    """The files of the benchmark suite in a results folder; damaged ones are named and skipped."""
     found = []
-    for _, group in table[table["phase"] == phase].groupby(list(_SERIES), sort=False):
+    for path in sorted((results / "baselines").rglob("*.json")):
+        try:
+            found.append(baseline.read(path))
+        except UsageError as error:
+            warnings.warn(f"Skipped: {error}", store.DamagedRecordWarning, stacklevel=2)
+    return found
+
+
+def series(
+    records: Iterable[RunRecord], stored: Iterable[baseline.Stored], phase: str = TOTAL
+) -> list[Series]:
+    """The series of what was read already.
+
+    Args:
+        records: In any order.
+        stored: Files of the benchmark suite.
+        phase: ``forward``, ``backward``, ``step`` or ``total``.
+
+    Returns:
+        A series for each thing that was measured; none of nothing.
+    """
+    rows = [*_from_runs(records, phase), *_from_baselines(stored, phase)]
+    if not rows:
+        return []
+    found = []
+    for _, group in pd.DataFrame(rows).groupby(list(_SERIES), sort=False):
         points = group.sort_values("when").reset_index(drop=True)
         first = points.iloc[0]
         name = (
@@ -134,13 +162,13 @@ def change_points(values: ArrayLike, threshold: float = THRESHOLD) -> list[int]:
         threshold: The smallest change of the median that counts, as a share.
 
     Returns:
-        Index of the first point after each change.
+        Index of the first point after each change; none where a value is not positive.
     """
     import ruptures
 
-    logs = np.log(np.asarray(values, dtype=float))
-    if len(logs) < 2 * MIN_SEGMENT:
+    if len(series := np.asarray(values, dtype=float)) < 2 * MIN_SEGMENT or (series <= 0).any():
         return []
+    logs = np.log(series)
     sigma = 1.4826 * np.median(np.abs(np.diff(logs))) / np.sqrt(2)
     penalty = _PENALTY * max(float(sigma), 1e-9) * np.log(len(logs))
     search = ruptures.Pelt(model="l1", min_size=MIN_SEGMENT, jump=1).fit(logs)
@@ -180,37 +208,41 @@ def _changes(points: pd.DataFrame, column: str) -> list[Change]:
     ]
 
 
-def _from_runs(results: Path) -> Iterator[dict[str, Any]]:
-    """One point per session, label and phase; runs that shared the machine tell no time."""
-    records = [record for _, record in store.scan(results) if not record.shared]
-    sessions: dict[tuple[Any, ...], list[RunRecord]] = {}
-    for record in records:
-        if record.role == "training" and record.status in DONE and len(record.seconds):
-            key = (record.session or record.key, *_facts(record).values())
-            sessions.setdefault(key, []).append(record)
-    for group in sessions.values():
+def _is_point(record: RunRecord) -> bool:
+    """Whether a run tells a time; one that shared the machine does not."""
+    return (
+        record.role == "training"
+        and record.status in DONE
+        and not record.shared
+        and len(record.values["loss"]) > 0
+    )
+
+
+def _from_runs(records: Iterable[RunRecord], phase: str) -> Iterator[dict[str, Any]]:
+    """One point per session and label."""
+    groups: defaultdict[tuple[Any, ...], list[RunRecord]] = defaultdict(list)
+    yardsticks: defaultdict[tuple[str, str], list[RunRecord]] = defaultdict(list)
+    for record in sorted(records, key=lambda record: record.started_at):
+        if _is_point(record):
+            groups[record.session or record.key, *_facts(record).values()].append(record)
+        elif record.role == "plain_gradient" and not record.shared and len(record.values["loss"]):
+            yardsticks[record.session, record.config["problem"]].append(record)
+    plain = {key: plain_gradient_s(around) for key, around in yardsticks.items()}
+    for group in groups.values():
         first = group[0]
-        yardsticks = [
-            other
-            for other in records
-            if other.role == "plain_gradient"
-            and other.session == first.session
-            and other.config["problem"] == first.config["problem"]
-        ]
-        yardsticks = [other for other in yardsticks if len(other.seconds)]
-        plain = plain_gradient_s(yardsticks) if yardsticks else np.nan
-        facts = _facts(first) | {
+        seconds = per_iteration([_seconds(record, phase) for record in group])
+        yield _facts(first) | {
+            "phase": phase,
             "when": pd.Timestamp(first.started_at),
             "commit": first.environment["commit"],
             "versions": first.environment["versions"],
+            "seconds": seconds,
+            "relative": seconds / plain.get((first.session, first.config["problem"]), np.nan),
         }
-        times = {
-            phase: per_iteration([record.values[column] for record in group])
-            for phase, column in zip(PHASES, PHASE_COLUMNS, strict=True)
-        }
-        times[TOTAL] = per_iteration([record.seconds for record in group])
-        for phase, seconds in times.items():
-            yield facts | {"phase": phase, "seconds": seconds, "relative": seconds / plain}
+
+
+def _seconds(record: RunRecord, phase: str) -> np.ndarray:
+    return record.seconds if phase == TOTAL else record.values[f"{phase}_s"]
 
 
 def _facts(record: RunRecord) -> dict[str, Any]:
@@ -231,31 +263,28 @@ def _facts(record: RunRecord) -> dict[str, Any]:
     }
 
 
-def _from_baselines(results: Path) -> Iterator[dict[str, Any]]:
+def _from_baselines(stored: Iterable[baseline.Stored], phase: str) -> Iterator[dict[str, Any]]:
     """One point per benchmark of each file of the suite."""
-    for path in sorted((results / "baselines").rglob("*.json")):
-        try:
-            stored = baseline.read(path)
-        except UsageError as error:
-            warnings.warn(f"Skipped: {error}", store.DamagedRecordWarning, stacklevel=2)
-            continue
-        for name, extra in stored.info.items():
+    for file in stored:
+        for name, extra in file.info.items():
+            if (TOTAL if extra["phase"] == "iteration" else extra["phase"]) != phase:
+                continue
             yield {
                 "source": "suite",
                 "problem": extra["problem"],
                 "label": extra["optimizer"].rpartition(":")[2],
-                "phase": TOTAL if extra["phase"] == "iteration" else extra["phase"],
+                "phase": phase,
                 "device": extra["device"],
                 "batch_size": extra["batch_size"],
-                "machine": f"{stored.machine['cpu']} {stored.machine['fingerprint']}",
+                "machine": f"{file.machine['cpu']} {file.machine['fingerprint']}",
                 "settings": "",
                 "dtype": "float32",
-                "threads": stored.machine["threads"],
-                "tuned": stored.machine["allocator"]["tuned"],
+                "threads": file.machine["threads"],
+                "tuned": file.machine["allocator"]["tuned"],
                 "data": extra["data"],
-                "when": stored.when,
-                "commit": stored.commit,
-                "versions": stored.machine["versions"],
-                "seconds": stored.seconds[name],
-                "relative": stored.costs[name],
+                "when": file.when,
+                "commit": file.commit,
+                "versions": file.machine["versions"],
+                "seconds": file.seconds[name],
+                "relative": file.costs[name],
             }

@@ -1,6 +1,7 @@
 """Markdown files of reports: text that stays text, tables, and where the numbers come from."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,12 +9,13 @@ from bench.record import RunRecord
 from bench.tables import Table
 from optimizers.errors import UsageError
 
+# an underscore within a word is none; entities and mathematics are GitHub's as well
+_MARKUP = re.compile(r"[\\|<>`*\[\]&~$]|(?<![^\W_])_|_(?![^\W_])")
+
 
 def escape(text: str) -> str:
     """Keep text from ending a cell or becoming markup."""
-    for character in "\\|<>`*[]":
-        text = text.replace(character, f"\\{character}")
-    return text.replace("\n", " ")
+    return _MARKUP.sub(r"\\\g<0>", text).replace("\n", " ")
 
 
 def table(cells: Table) -> str:

@@ -165,8 +165,12 @@ def parse_value(text: str) -> Any:
     return number if isinstance(number, (int, float)) else text
 
 
-def parse_until(text: str | None) -> tuple[str, float] | None:
+def parse_until(text: str | None, option: str = "--until") -> tuple[str, float] | None:
     """Read ``METRIC=VALUE``.
+
+    Args:
+        text: What was given.
+        option: Where.
 
     Raises:
         UsageError: It is of another form, or the value is no number.
@@ -183,7 +187,7 @@ def parse_until(text: str | None) -> tuple[str, float] | None:
         return name.strip(), target
     except ValueError:
         raise UsageError(
-            f"--until '{text}' is not valid: write METRIC=VALUE, as in accuracy=0.97."
+            f"{option} '{text}' is not valid: write METRIC=VALUE, as in accuracy=0.97."
         ) from None
 
 

@@ -3,7 +3,9 @@
 import json
 import os
 import warnings
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,10 @@ from optimizers.errors import UsageError
 
 RUNS = "runs"
 _METADATA_KEY = b"optbench"
+_UNREADABLE = (
+    OSError, pa.ArrowException, KeyError, TypeError, AttributeError, ValueError, OverflowError,
+    RecursionError,
+)  # fmt: skip
 
 
 class DamagedRecordWarning(UserWarning):
@@ -76,31 +82,61 @@ def read(path: Path) -> RunRecord:
         ValueError: The file is damaged, or not a record.
     """
     try:
-        table = pq.read_table(path, page_checksum_verification=True, partitioning=None)
-        metadata = (table.schema.metadata or {}).get(_METADATA_KEY)
-        if metadata is None:
-            raise ValueError("it holds no optbench metadata")
-        facts = json.loads(metadata)
-        values = {name: np.asarray(table[name].to_numpy()) for name in table.column_names}
-        return RunRecord.from_metadata(facts, values)
-    except (OSError, pa.ArrowException, KeyError, TypeError, AttributeError, ValueError) as error:
+        # Not pq.read_table: to set up its scan of a data set takes longer than to read the file.
+        with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
+            metadata = (file.schema_arrow.metadata or {}).get(_METADATA_KEY)
+            if metadata is None:
+                raise ValueError("it holds no optbench metadata")
+            table = file.read(use_threads=False)
+        values = {name: _numbers(name, table[name]) for name in table.column_names}
+        record = RunRecord.from_metadata(json.loads(metadata), values)
+        _require_types(record)
+        return record
+    except _UNREADABLE as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(f"'{path}' is not a readable record: {reason}") from error
 
 
-def scan(folder: Path) -> Iterator[tuple[Path, RunRecord]]:
-    """Read every record of a folder, or of its ``runs`` folder, by age.
+def _numbers(name: str, column: pa.ChunkedArray) -> np.ndarray:
+    values = np.asarray(column.to_numpy())
+    if values.dtype.kind not in ("iu" if name == "iteration" else "iuf") or column.null_count:
+        raise ValueError(f"column {name} holds something else than numbers")
+    return values
+
+
+def _require_types(record: RunRecord) -> None:
+    """What would else make every reader of the folder fail, not only one of this record."""
+    if record.started_at.utcoffset() != timedelta(0):
+        raise ValueError("the start is not in UTC")
+    whole = [row["iteration"] for row in (*record.evaluations, *record.curvature)]
+    if not all(isinstance(count, int | float) and float(count).is_integer() for count in whole):
+        raise ValueError("an evaluation or a row of curvature has no iteration")
+    if not all(isinstance(row["layer"], str) for row in record.curvature):
+        raise ValueError("a layer of curvature has no name")
+
+
+def files(folder: Path) -> list[Path]:
+    """The files of a folder, or of its ``runs`` folder, that should be records; by name.
+
+    Raises:
+        UsageError: There is no such folder.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"Results folder '{folder}' does not exist.")
+    nested = runs_folder(folder)
+    return sorted((nested if nested.is_dir() else folder).glob("*.parquet"))
+
+
+def readable(paths: Iterable[Path]) -> Iterator[tuple[Path, RunRecord]]:
+    """Read records one by one.
 
     Files that are not readable records are named in a ``DamagedRecordWarning`` and skipped.
     """
-    nested = runs_folder(folder)
-    found: list[tuple[Path, RunRecord]] = []
-    for path in sorted((nested if nested.is_dir() else folder).glob("*.parquet")):
+    for path in paths:
         try:
-            found.append((path, read(path)))
+            yield path, read(path)
         except ValueError as error:
             warnings.warn(f"Skipped: {error}", DamagedRecordWarning, stacklevel=2)
-    yield from sorted(found, key=lambda item: item[1].started_at)
 
 
 def load(folder: str | Path) -> list[RunRecord]:
@@ -115,19 +151,36 @@ def load(folder: str | Path) -> list[RunRecord]:
     Raises:
         UsageError: There is no such folder.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise UsageError(f"Results folder '{folder}' does not exist.")
-    return [record for _, record in scan(folder)]
+    found = [record for _, record in readable(files(Path(folder)))]
+    return sorted(found, key=lambda record: record.started_at)
+
+
+class Index:
+    """The files of a results folder by run, from one look at the folder.
+
+    For whoever asks for many runs: to look again for each takes time that grows with the square
+    of their number.
+    """
+
+    def __init__(self, results: Path) -> None:
+        """List the folder; nothing is read yet.
+
+        Raises:
+            UsageError: There is no such folder.
+        """
+        self._paths: defaultdict[str, list[Path]] = defaultdict(list)
+        for path in reversed(files(results)):
+            self._paths[path.stem.rpartition("-")[0]].append(path)
+
+    def executions(self, run_id: str) -> Iterator[RunRecord]:
+        """The readable executions of a run, newest first; each is read when it is asked for."""
+        return (record for _, record in readable(self._paths.get(run_id, ())))
 
 
 def executions(results: Path, run_id: str) -> Iterator[RunRecord]:
     """The readable executions of a run, newest first."""
-    for path in sorted(runs_folder(results).glob(f"{run_id}-*.parquet"), reverse=True):
-        try:
-            yield read(path)
-        except ValueError as error:
-            warnings.warn(f"Skipped: {error}", DamagedRecordWarning, stacklevel=2)
+    paths = sorted(runs_folder(results).glob(f"{run_id}-*.parquet"), reverse=True)
+    return (record for _, record in readable(paths))
 
 
 def find(

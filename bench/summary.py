@@ -1,8 +1,11 @@
 """What a comparison says, in numbers: one row per label."""
 
+import bisect
+import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -13,7 +16,7 @@ from bench.stats import Spread
 from optimizers.errors import UsageError
 
 YARDSTICK_WARMUP = 5
-_COMPARABLE = {
+CONDITIONS: Mapping[str, Callable[[RunRecord], object]] = {
     "problem": lambda record: record.config["problem"],
     "data": lambda record: record.data["name"],
     "data checksum": lambda record: record.data["checksum"],
@@ -25,6 +28,7 @@ _COMPARABLE = {
     "allocator tuning": lambda record: record.environment["allocator"]["tuned"],
     "threads": lambda record: record.environment["threads"],
     "torch": lambda record: record.environment["versions"]["torch"],
+    "metrics": lambda record: ", ".join(record.metrics),
 }
 
 
@@ -32,29 +36,35 @@ _COMPARABLE = {
 class Row:
     """One label of a comparison.
 
-    Losses and metrics are over the completed runs, times over the completed and diverged ones.
+    Losses and metrics are over the completed runs, times over the completed and diverged ones that
+    had the machine for themselves. Each is a median over seeds with its interval.
 
     Attributes:
         label: The label.
         optimizer: Its name in the registry.
         hyperparameters: The settings that were given or differ from the factory's defaults.
         split: What the metrics were evaluated on, ``"test"`` or ``"validation"``.
-        final_loss: Mean of the last mini-batch losses of a run, over seeds.
-        metrics: Last evaluation by metric, over seeds.
-        iterations: How long the runs were, over seeds.
-        clocked_s: How long the runs took, without evaluation, over seeds.
+        final_loss: Mean of the last mini-batch losses of a run.
+        metrics: Last evaluation by metric.
+        iterations: How long the runs were.
+        clocked_s: How long the runs took, without evaluation.
         target: What ended a run early, as in ``accuracy=0.97``; empty if nothing could.
         reached: How many runs reached the target.
-        phase_s: Seconds per iteration by phase: total over iterations, all seeds.
-        iteration_s: Their sum.
+        phase_s: Seconds per iteration by phase, of each run its total over its iterations; empty
+            if nothing was timed.
+        iteration_s: The same of all phases together.
         curvature: What the steps' curvature was, as (first, last observation): ``damping``, and the
             plain ``share`` and the gradient-``weighted_share`` of curvature in all parameters,
             medians over the completed runs; empty for an optimizer without a diagonal.
         plain_gradients: Seconds per iteration as a multiple of a plain gradient, measured right
-            before and after the run, over seeds.
-        peak_memory_bytes: Peak memory of training, if measured.
+            before and after the run.
+        peak_memory_bytes: Peak memory of training, over the measurements.
         statuses: How many runs ended how.
         runs: The executions behind the row.
+        seeds: Seed of each of them.
+        values: What the medians are of, by quantity and run: ``train_loss``, the metrics by their
+            names, ``data_s`` and the other phases, ``iteration_s``, ``plain_gradients``,
+            ``iterations`` and ``clocked_s``.
     """
 
     label: str
@@ -67,13 +77,15 @@ class Row:
     clocked_s: Spread | None
     target: str
     reached: int
-    phase_s: Mapping[str, float]
-    iteration_s: float
+    phase_s: Mapping[str, Spread]
+    iteration_s: Spread | None
     curvature: Mapping[str, tuple[float, float]]
     plain_gradients: Spread | None
-    peak_memory_bytes: int | None
+    peak_memory_bytes: Spread | None
     statuses: Mapping[str, int]
     runs: Sequence[str]
+    seeds: Mapping[str, int]
+    values: Mapping[str, Mapping[str, float]]
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-able dict."""
@@ -83,23 +95,25 @@ class Row:
 def summarise(
     training: Sequence[RunRecord],
     yardsticks: Sequence[RunRecord],
-    memory: Mapping[str, int],
+    memory: Mapping[str, Sequence[int]],
 ) -> list[Row]:
     """Condense a comparison, in the order in which its labels first appear.
 
     Args:
         training: Training records.
         yardsticks: Plain-gradient records of their sessions.
-        memory: Peak memory by label, in bytes.
+        memory: Peak memory by label, in bytes, of every run that measured it.
 
     Raises:
         UsageError: The records are not comparable.
     """
     require_comparable(training)
-    labels = dict.fromkeys(record.label for record in training)
+    around = Yardsticks(yardsticks)
+    by_label: dict[str, list[RunRecord]] = {}
+    for record in training:
+        by_label.setdefault(record.label, []).append(record)
     return [
-        _row(label, [r for r in training if r.label == label], yardsticks, memory.get(label))
-        for label in labels
+        _row(label, records, around, memory.get(label, ())) for label, records in by_label.items()
     ]
 
 
@@ -110,8 +124,7 @@ def require_comparable(records: Sequence[RunRecord]) -> None:
         UsageError: The records differ in data, machine, device or the like; the fields are named.
     """
     found = {
-        name: sorted({str(read(record)) for record in records})
-        for name, read in _COMPARABLE.items()
+        name: sorted({str(read(record)) for record in records}) for name, read in CONDITIONS.items()
     }
     differing = [f"{name} ({', '.join(values)})" for name, values in found.items() if values[1:]]
     if differing:
@@ -123,15 +136,37 @@ def yardstick_blocks_s(yardsticks: Sequence[RunRecord]) -> list[float]:
     return [plain_gradient_s([record]) for record in yardsticks if len(record.seconds)]
 
 
-def _adjacent(record: RunRecord, yardsticks: Sequence[RunRecord]) -> list[RunRecord]:
-    """The session's yardsticks right before and right after a run: drift hits them alike."""
-    own = [o for o in yardsticks if o.session == record.session and len(o.seconds)]
-    before = [other for other in own if other.started_at <= record.started_at]
-    after = [other for other in own if other.started_at > record.started_at]
-    return [
-        *sorted(before, key=lambda other: other.started_at)[-1:],
-        *sorted(after, key=lambda other: other.started_at)[:1],
-    ]
+class Yardsticks:
+    """Plain-gradient runs, to be found by the training runs that they stand around."""
+
+    def __init__(self, records: Sequence[RunRecord]) -> None:
+        """Index records by session and time.
+
+        Args:
+            records: Plain-gradient records; empty ones are left out.
+        """
+        sessions: dict[str, list[RunRecord]] = {}
+        for record in sorted(records, key=lambda record: record.started_at):
+            if len(record.seconds):
+                sessions.setdefault(record.session, []).append(record)
+        self._sessions: dict[str, tuple[list[datetime], list[RunRecord]]] = {
+            session: ([record.started_at for record in own], own)
+            for session, own in sessions.items()
+        }
+
+    def around(self, record: RunRecord) -> float:
+        """Seconds of a plain gradient right before and after a run: drift hits both alike.
+
+        Args:
+            record: A training run.
+
+        Returns:
+            The median of the session's yardsticks next to it; NaN if it has none.
+        """
+        starts, own = self._sessions.get(record.session, ([], []))
+        place = bisect.bisect_right(starts, record.started_at)
+        near = own[max(0, place - 1) : place + 1]
+        return plain_gradient_s(near) if near else math.nan
 
 
 def plain_gradient_s(yardsticks: Sequence[RunRecord]) -> float:
@@ -145,45 +180,65 @@ def plain_gradient_s(yardsticks: Sequence[RunRecord]) -> float:
 
 
 def _row(
-    label: str,
-    records: Sequence[RunRecord],
-    yardsticks: Sequence[RunRecord],
-    memory_bytes: int | None,
+    label: str, records: Sequence[RunRecord], yardsticks: Yardsticks, memory: Sequence[int]
 ) -> Row:
     completed = [record for record in records if record.status == "completed"]
-    timed = [record for record in records if record.status in DONE and len(record.seconds)]
-    metrics = {
-        name: stats.spread([r.evaluations[-1][name] for r in completed if r.evaluations])
-        for name in records[0].metrics
-    }
-    costs = [
-        stats.per_iteration([record.seconds]) / plain_gradient_s(around)
-        for record in timed
-        if (around := _adjacent(record, yardsticks))
-    ]
-    phases = zip(PHASES, PHASE_COLUMNS, strict=True)
+    values = _values(records, yardsticks)
+
+    def over(quantity: str) -> Spread | None:
+        return stats.spread(list(values[quantity].values()))
+
+    metrics = {name: over(name) for name in records[0].metrics}
+    phases = {phase: over(column) for phase, column in zip(PHASES, PHASE_COLUMNS, strict=True)}
     return Row(
         label=label,
         optimizer=records[0].config["optimizer"],
         hyperparameters=records[0].config["settings"],
         split=records[0].config["split"],
-        final_loss=stats.spread([stats.final_loss(r.values["loss"]) for r in completed]),
+        final_loss=over("train_loss"),
         metrics={name: value for name, value in metrics.items() if value is not None},
-        iterations=stats.spread([float(len(record.seconds)) for record in completed]),
-        clocked_s=stats.spread([float(record.seconds.sum()) for record in completed]),
+        iterations=over("iterations"),
+        clocked_s=over("clocked_s"),
         target="{}={:g}".format(*until) if (until := records[0].config["until"]) else "",
         reached=sum(record.target_reached for record in completed),
-        phase_s={
-            phase: stats.per_iteration([record.values[column] for record in timed] or [[]])
-            for phase, column in phases
-        },
-        iteration_s=stats.per_iteration([record.seconds for record in timed] or [[]]),
+        phase_s={name: value for name, value in phases.items() if value is not None},
+        iteration_s=over("iteration_s"),
         curvature=curvature(completed),
-        plain_gradients=stats.spread(costs),
-        peak_memory_bytes=memory_bytes,
+        plain_gradients=over("plain_gradients"),
+        peak_memory_bytes=stats.spread([float(count) for count in memory]),
         statuses=dict(Counter(record.status for record in records)),
         runs=[record.key for record in records],
+        seeds={record.key: record.config["seed"] for record in records},
+        values=values,
     )
+
+
+def _values(records: Sequence[RunRecord], yardsticks: Yardsticks) -> dict[str, dict[str, float]]:
+    """What each run contributes, by quantity and run; see :class:`Row`."""
+    values: dict[str, dict[str, float]] = {
+        name: {}
+        for name in (
+            "train_loss", *records[0].metrics, *PHASE_COLUMNS, "iteration_s", "plain_gradients",
+            "iterations", "clocked_s",
+        )
+    }  # fmt: skip
+    for record in records:
+        found: dict[str, float] = {}
+        if record.status == "completed" and len(record.values["loss"]):
+            found["train_loss"] = stats.final_loss(record.values["loss"])
+            found["iterations"] = float(len(record.values["loss"]))
+            if record.evaluations:
+                found |= {name: record.evaluations[-1][name] for name in record.metrics}
+            if not record.shared:
+                found["clocked_s"] = float(record.seconds.sum())
+        if record.status in DONE and not record.shared and len(record.seconds):
+            found |= {name: stats.per_iteration([record.values[name]]) for name in PHASE_COLUMNS}
+            found["iteration_s"] = stats.per_iteration([record.seconds])
+            found["plain_gradients"] = found["iteration_s"] / yardsticks.around(record)
+        for name, value in found.items():
+            if not math.isnan(value):
+                values[name][record.key] = value
+    return values
 
 
 def curvature(records: Sequence[RunRecord]) -> dict[str, tuple[float, float]]:

@@ -10,9 +10,10 @@ from bench.summary import Row
 Table = tuple[list[str], list[list[str]]]
 
 NOTES = (
-    f"Train loss: mean of the last {FINAL_WINDOW} mini-batch losses. Median over seeds (range).",
-    "Milliseconds: total over iterations. Cost: multiples of a plain gradient (forward and "
-    "backward of the same model without curvature, measured right before and after each run).",
+    f"Train loss: mean of the last {FINAL_WINDOW} mini-batch losses. Medians over seeds, in "
+    "brackets their 95 % interval; the range of fewer than six seeds.",
+    "Milliseconds: a run's total over its iterations. Cost: multiples of a plain gradient (forward "
+    "and backward of the same model without curvature, measured right before and after each run).",
 )
 
 CURVATURE_TITLE = "Effective curvature share, first to last iteration"
@@ -58,7 +59,7 @@ def length(rows: Sequence[Row]) -> Table:
 
 def lengths_differ(rows: Sequence[Row]) -> bool:
     """Whether runs could end at different iterations."""
-    lengths = {value for row in rows if (s := row.iterations) for value in (s.low, s.high)}
+    lengths = {value for row in rows for value in row.values["iterations"].values()}
     return len(lengths) > 1 or any(row.target for row in rows)
 
 
@@ -68,8 +69,8 @@ def cost(rows: Sequence[Row]) -> Table:
     body = [
         [
             row.label,
-            *(milliseconds(row.phase_s[phase]) for phase in PHASES),
-            milliseconds(row.iteration_s),
+            *(_milliseconds(row.phase_s.get(phase)) for phase in PHASES),
+            _milliseconds(row.iteration_s),
             spread(row.plain_gradients, digits=2, unit="×"),
             memory(row.peak_memory_bytes),
         ]
@@ -101,7 +102,7 @@ def change(first: float, last: float) -> str:
 
 
 def spread(value: Spread | None, digits: int | None = None, unit: str = "") -> str:
-    """Median with range, such as ``0.187 (0.172–0.201)``; the range only of several runs."""
+    """Median with interval, such as ``0.187 (0.172–0.201)``; without one of a single run."""
     if value is None:
         return "–"
 
@@ -118,9 +119,13 @@ def milliseconds(seconds: float) -> str:
     return "–" if seconds != seconds else f"{1e3 * seconds:#.3g}".rstrip(".")
 
 
-def memory(count: int | None) -> str:
-    """Bytes as MiB."""
-    return "–" if count is None else f"{count / 2**20:.0f} MiB"
+def _milliseconds(seconds: Spread | None) -> str:
+    return "–" if seconds is None else milliseconds(seconds.median)
+
+
+def memory(count: Spread | None) -> str:
+    """A median of bytes as MiB."""
+    return "–" if count is None else f"{count.median / 2**20:.0f} MiB"
 
 
 def statuses(counts: Mapping[str, int]) -> str:

@@ -2,7 +2,9 @@
 
 import json
 import warnings
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -11,7 +13,7 @@ from bench import store
 from bench.record import COLUMNS, CURVATURE_COLUMNS, RunRecord
 from optimizers.errors import UsageError
 
-_RUN_FIELDS = {
+RUN_FIELDS = {
     "run": pa.string(),
     "run_id": pa.string(),
     "started_at": pa.timestamp("us", tz="UTC"),
@@ -41,14 +43,14 @@ _RUN_FIELDS = {
     "commit": pa.string(),
     "file": pa.string(),
 }
-_EVALUATION_FIELDS = {
+EVALUATION_FIELDS = {
     "run": pa.string(),
     "iteration": pa.int64(),
     "seconds": pa.float64(),
     "metric": pa.string(),
     "value": pa.float64(),
 }
-_CURVATURE_FIELDS = {"run": pa.string()} | {
+CURVATURE_FIELDS = {"run": pa.string()} | {
     name: {"iteration": pa.int64(), "layer": pa.string()}.get(name, pa.float64())
     for name in CURVATURE_COLUMNS
 }
@@ -64,39 +66,26 @@ def connect(folder: Path) -> duckdb.DuckDBPyConnection:
     Raises:
         UsageError: There is no such folder.
     """
-    if not folder.is_dir():
-        raise UsageError(f"Results folder '{folder}' does not exist.")
-    runs = [pa.Table.from_pylist([], pa.schema(_RUN_FIELDS))]
-    evaluations, curvature, files = [], [], []
-    for path, record in store.scan(folder):
-        try:
-            runs.append(pa.Table.from_pylist([_run_row(path, record)], pa.schema(_RUN_FIELDS)))
-        except (KeyError, TypeError, ValueError, AttributeError, pa.ArrowException) as error:
-            message = f"Skipped: '{path}' is not a readable record: {error!r}"
-            warnings.warn(message, store.DamagedRecordWarning, stacklevel=2)
-            continue
-        files.append(str(path))
-        evaluations += [
-            {
-                "run": record.key,
-                "iteration": int(row["iteration"]),
-                "seconds": row["seconds"],
-                "metric": metric,
-                "value": row[metric],
-            }
-            for row in record.evaluations
-            for metric in record.metrics
-        ]
-        curvature += [{"run": record.key, **row} for row in record.curvature]
+    found = [  # tables, not records: these hold several times as much memory
+        (row, str(path), evaluations(record), curvature(record))
+        for path, record, row in runs(store.files(folder))
+    ]
+    found.sort(key=lambda item: item[0]["started_at"])
     connection = duckdb.connect()
     # The views' tables stay referenced by the connection.
-    connection.register("runs", pa.concat_tables(runs))
     connection.register(
-        "evaluations", pa.Table.from_pylist(evaluations, pa.schema(_EVALUATION_FIELDS))
+        "runs", pa.Table.from_pylist([row for row, *_ in found], pa.schema(RUN_FIELDS))
     )
-    connection.register("curvature", pa.Table.from_pylist(curvature, pa.schema(_CURVATURE_FIELDS)))
-    if files:
-        listed = ", ".join("'" + name.replace("'", "''") + "'" for name in files)
+    connection.register(
+        "evaluations",
+        pa.Table.from_batches([batch for *_, batch, _ in found], pa.schema(EVALUATION_FIELDS)),
+    )
+    connection.register(
+        "curvature",
+        pa.Table.from_batches([batch for *_, batch in found], pa.schema(CURVATURE_FIELDS)),
+    )
+    if found:
+        listed = ", ".join("'" + name.replace("'", "''") + "'" for _, name, *_ in found)
         connection.execute(
             f"create view iterations as select parse_filename(filename, true) as run, "
             f"{', '.join(COLUMNS)} from read_parquet([{listed}], filename = true)"
@@ -105,6 +94,61 @@ def connect(folder: Path) -> duckdb.DuckDBPyConnection:
         columns = ", ".join(f"{name} double" for name in COLUMNS)
         connection.execute(f"create table iterations (run varchar, {columns})")
     return connection
+
+
+def runs(paths: Iterable[Path]) -> Iterator[tuple[Path, RunRecord, dict[str, Any]]]:
+    """Read records one by one, each with its row of the view ``runs``.
+
+    Files that are not readable records, or whose facts are of other types than the view's, are
+    named in a ``DamagedRecordWarning`` and skipped.
+    """
+    schema = pa.schema(RUN_FIELDS)
+    for path, record in store.readable(paths):
+        try:
+            row = _run_row(path, record)
+            pa.RecordBatch.from_pylist([row], schema)
+        except (
+            KeyError, TypeError, ValueError, AttributeError, OverflowError, pa.ArrowException,
+        ) as error:  # fmt: skip
+            message = f"Skipped: '{path}' is not a readable record: {error!r}"
+            warnings.warn(message, store.DamagedRecordWarning, stacklevel=2)
+            continue
+        yield path, record, row
+
+
+def evaluations(record: RunRecord) -> pa.RecordBatch:
+    """A run's rows of the view ``evaluations``."""
+    rows = [
+        {
+            "run": printable(record.key),
+            "iteration": int(row["iteration"]),
+            "seconds": row["seconds"],
+            "metric": printable(metric),
+            "value": row[metric],
+        }
+        for row in record.evaluations
+        for metric in record.metrics
+    ]
+    return pa.RecordBatch.from_pylist(rows, pa.schema(EVALUATION_FIELDS))
+
+
+def curvature(record: RunRecord) -> pa.RecordBatch:
+    """A run's rows of the view ``curvature``."""
+    rows = [
+        row
+        | {
+            "run": printable(record.key),
+            "iteration": int(row["iteration"]),
+            "layer": printable(row["layer"]),
+        }
+        for row in record.curvature
+    ]
+    return pa.RecordBatch.from_pylist(rows, pa.schema(CURVATURE_FIELDS))
+
+
+def printable(text: str) -> str:
+    r"""Text that UTF-8 can hold: bytes of a command line that were none become ``\udc..``."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def query(folder: Path, sql: str) -> tuple[list[str], list[tuple[object, ...]]]:
@@ -129,7 +173,7 @@ def query(folder: Path, sql: str) -> tuple[list[str], list[tuple[object, ...]]]:
         connection.close()
 
 
-def _run_row(path: Path, record: RunRecord) -> dict[str, object]:
+def _run_row(path: Path, record: RunRecord) -> dict[str, Any]:
     config, environment = record.config, record.environment
     gpu = environment.get("gpu")
     facts = {
@@ -148,7 +192,9 @@ def _run_row(path: Path, record: RunRecord) -> dict[str, object]:
         "role": record.role,
         "label": record.label,
     }
-    for name in _RUN_FIELDS:
+    for name in RUN_FIELDS:
         if name not in facts:
             facts[name] = config[name] if name in config else getattr(record, name)
-    return facts
+    return {
+        name: printable(value) if isinstance(value, str) else value for name, value in facts.items()
+    }

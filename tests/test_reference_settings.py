@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bench import store
 from bench.damping import recommend
 from bench.sweeps import outcome as outcomes
 from bench.sweeps import record as records
@@ -15,7 +16,8 @@ FOLDER = Path(__file__).resolve().parents[1] / "results" / "reference" / "dampin
 
 @pytest.fixture(scope="module")
 def outcome() -> Outcome:
-    return outcomes.gather(records.read(records.find(FOLDER, None)), FOLDER)
+    record = records.read(records.find(FOLDER, None))
+    return outcomes.gather(record, store.Index(FOLDER).executions)
 
 
 def test_every_optimizer_was_swept_over_its_search_space_on_the_same_seeds(

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from bench.sweeps.outcome import Outcome
     from bench.sweeps.record import SweepRecord
 
-REPORT = "report"
-
 
 @shared.in_one_line
 def recommend(
@@ -35,11 +33,12 @@ def recommend(
 
 def conclude(record: "SweepRecord", results: Path, *, as_json: bool) -> None:
     """Print what a sweep found, and draw it."""
-    from bench import damping_report, damping_text
+    from bench import damping_advice, damping_text, store
+    from bench.report import contents, writer
     from bench.sweeps import outcome as outcomes
     from bench.sweeps import record as records
 
-    outcome = outcomes.gather(record, results)
+    outcome = outcomes.gather(record, store.Index(results).executions)
     if not outcome.full:
         if _tell_failures(outcome, results):
             raise typer.Exit(shared.FAILED)
@@ -47,15 +46,16 @@ def conclude(record: "SweepRecord", results: Path, *, as_json: bool) -> None:
             f"Sweep '{record.experiment.name}' has no finished run of "
             f"{record.experiment.iterations} iterations in '{results}': run it again, it goes on."
         )
-    advice = damping_report.advise(outcome)
-    notes = damping_report.notes(outcome, advice)
+    advice = damping_advice.advise(outcome)
+    notes = damping_advice.notes(outcome, advice)
     if not as_json:  # before the report, so that nothing can come between
         for one in advice:
             terminal.print_table(_title(outcome, one.label), damping_text.table(one.found))
             terminal.tell(*one.sentences)
             terminal.tell(*(f"Note: {warning}" for warning in one.warnings), dim=True)
         terminal.tell(*notes, dim=True)
-    path = damping_report.write(results / REPORT / record.experiment.name, outcome, advice)
+    made = contents.of_sweep(outcome, advice, shared.command_line())
+    path = writer.write(results / shared.REPORT / record.experiment.name, made)
     if as_json:
         document = {
             "sweep": record.experiment.name,

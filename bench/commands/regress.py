@@ -180,7 +180,7 @@ def _judge_baseline(
     from bench.regress.progress import LaunchProgress
 
     stored = baseline.read(path)
-    command = shlex.join(["optbench", *sys.argv[1:]])
+    command = shared.command_line()
     with LaunchProgress(terminal.errors(), f"Running the suite against {path}") as progress:
         outcome = against_baseline.compare(
             stored,

@@ -2,8 +2,6 @@
 
 import json
 import os
-import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -117,7 +115,8 @@ def run(
 
 def _conclude(outcome: "Comparison", results: Path, *, as_json: bool) -> None:
     """Print the summary of a comparison and write its report."""
-    from bench import report, stability, store
+    from bench import stability, store
+    from bench.report import contents, writer
     from bench.summary import summarise
 
     rows = summarise(outcome.training, outcome.yardsticks, outcome.memory)
@@ -125,8 +124,10 @@ def _conclude(outcome: "Comparison", results: Path, *, as_json: bool) -> None:
     first = outcome.training[0]
     if not as_json:  # before the report, so that nothing can come between
         _print_summary(rows, first, verdict)
-    command = shlex.join(["optbench", *sys.argv[1:]])
-    path = report.write(results / "report", rows, outcome.training, outcome.yardsticks, command)
+    made = contents.of_comparison(
+        outcome.training, outcome.yardsticks, outcome.memory, shared.command_line()
+    )
+    path = writer.write(results / shared.REPORT, made)
     if as_json:
         document = {
             "data": dict(first.data),

@@ -2,6 +2,8 @@
 
 import functools
 import os
+import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -13,6 +15,7 @@ from bench.executors import WorkersError
 from bench.regress.launch import SideError
 from optimizers.errors import UsageError
 
+REPORT = "report"
 FAILED, WRONG_USAGE, REGRESSION, INTERRUPTED = 1, 2, 3, 130
 
 Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Results folder.")]
@@ -78,6 +81,11 @@ def in_one_line(command: Command) -> Command:
             raise typer.Exit(FAILED) from None
 
     return wrapped  # type: ignore[return-value]
+
+
+def command_line() -> str:
+    """The command that is running, as it was typed."""
+    return shlex.join(["optbench", *sys.argv[1:]])
 
 
 def absolute_data_root(data_root: str | None) -> None:

@@ -1,7 +1,5 @@
 """``optbench sweep``: try settings on a grid, to choose among them."""
 
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -169,7 +167,7 @@ def sweep(
                 data_root=data_root,
                 fresh=fresh,
                 observer=progress,
-            ).run(yaml=yaml, command=shlex.join(["optbench", *sys.argv[1:]]))
+            ).run(yaml=yaml, command=shared.command_line())
         at_once = False
     except KeyboardInterrupt:
         terminal.complain(

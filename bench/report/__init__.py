@@ -1,9 +1,4 @@
-"""Reports of stored results: ``report.html``, ``report.md`` and figures.
+"""Reports: what is in one (``contents.py``), and how it becomes files (``writer.py``).
 
-``document.py`` says what a report consists of, ``writer.py`` writes one, and the other modules say
-what is in it.
+``document.py`` says what a report consists of.
 """
-
-from bench.report.first_report import write as write
-
-__all__ = ["write"]

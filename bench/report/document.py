@@ -36,6 +36,7 @@ class Cell:
 
     Attributes:
         text: What it says.
+        detail: Said in small print after it, such as an interval.
         value: What it is sorted by, the smaller the earlier; its text if ``None``. Infinite is
             a miss, NaN was not measured, and either comes last.
         mark: Whether it is the best of its column, or cannot be told from the best.
@@ -45,6 +46,7 @@ class Cell:
     """
 
     text: str
+    detail: str = ""
     value: float | str | None = None
     mark: Mark = ""
     tip: str = ""

@@ -1,12 +1,11 @@
 """What a sweep found: from its file and the records of its runs."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from bench import options, store
+from bench import options
 from bench.damping import NOT_RUN, Swept, Trial
 from bench.record import DONE, RunRecord
 from bench.sweeps.experiment import Arm, Cell
@@ -46,12 +45,17 @@ class Outcome:
         ]
 
 
-def gather(record: SweepRecord, results: Path) -> Outcome:
-    """Read the records of a sweep's runs."""
+def gather(record: SweepRecord, executions: Callable[[str], Iterable[RunRecord]]) -> Outcome:
+    """Join a sweep's file with the records of its runs.
+
+    Args:
+        record: The sweep's file.
+        executions: The executions of a run, newest first, such as ``store.Index(...).executions``.
+    """
     experiment = record.experiment
     machine = record.fingerprint if parse_objective(experiment.objective).timed else None
     run_ids = dict.fromkeys(run_id for _, run_id in record.cells)
-    found = {run_id: _latest(results, run_id, machine) for run_id in run_ids}
+    found = {run_id: _latest(executions(run_id), machine) for run_id in run_ids}
     runs = [(cell, found[run_id]) for cell, run_id in record.cells]
     full = [(cell, run) for cell, run in runs if cell.iterations == experiment.iterations]
     return Outcome(
@@ -66,23 +70,18 @@ def gather(record: SweepRecord, results: Path) -> Outcome:
     )
 
 
-def _latest(results: Path, run_id: str, machine: str | None) -> RunRecord | None:
+def _latest(executions: Iterable[RunRecord], machine: str | None) -> RunRecord | None:
     """The newest finished execution of a run, or else the newest of any.
 
     Args:
-        results: The results folder.
-        run_id: The run.
+        executions: Of the run, newest first.
         machine: Where times matter, the fingerprint of the machine on which to have been; then one
             that had it for itself comes first.
     """
-    executions = [
-        run
-        for run in store.executions(results, run_id)
-        if machine in (None, run.environment["fingerprint"])
-    ]
-    done = [run for run in executions if run.status in DONE]
+    here = [run for run in executions if machine in (None, run.environment["fingerprint"])]
+    done = [run for run in here if run.status in DONE]
     alone = [run for run in done if not run.shared] if machine else []
-    return next(iter([*alone, *done, *executions]), None)
+    return next(iter([*alone, *done, *here]), None)
 
 
 def _swept(record: SweepRecord, arm: Arm, full: Sequence[tuple[Cell, RunRecord | None]]) -> Swept:

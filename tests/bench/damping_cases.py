@@ -7,6 +7,12 @@ from typing import Any
 import numpy as np
 
 from bench.damping import Dropped, Measure, Swept, Trial
+from bench.record import RunRecord
+from bench.sweeps.experiment import Arm, Cell, Experiment
+from bench.sweeps.grid import Axis
+from bench.sweeps.outcome import Outcome
+from bench.sweeps.record import SweepRecord
+from tests.bench.records import made_curvature, made_record
 
 LOSS = Measure(name="val_loss", better="min", logarithmic=True)
 ACCURACY = Measure(name="val_accuracy", better="max")
@@ -99,3 +105,41 @@ def line(
     trials = [trial({axis: value}, *found, of=of) for value, found in scores.items()]
     return Swept(label=label, optimizer=label, axes={axis: tuple(scores)}, measure=measure,
                  trials=trials)  # fmt: skip
+
+
+SGD = Swept(
+    label="sgd", optimizer="sgd", axes={"lr": (0.1, 1.0)}, measure=LOSS,
+    trials=[trial({"lr": 0.1}, 0.05, 0.051, 0.049), trial({"lr": 1.0}, 0.2, 0.21, 0.19)],
+)  # fmt: skip
+
+
+def outcome(*swept: Swept, curved: Sequence[str] = ("diag_ggn_mc",), **fields: Any) -> Outcome:
+    """A sweep with a record per run of these."""
+    full: list[tuple[Cell, RunRecord]] = [
+        (
+            Cell(label=one.label, settings=cell.settings, seed=seed, iterations=201),
+            made_record(
+                label=one.label, seed=seed, hyperparameters=dict(cell.settings),
+                split="validation", session="s",
+                curvature=(
+                    [row for i in (0, 3) for row in made_curvature(i)]
+                    if one.label in curved else []
+                ),
+                **fields,
+            ),
+        )
+        for one in swept
+        for cell in one.trials
+        for seed in cell.scores
+    ]  # fmt: skip
+    experiment = Experiment(optimizers=tuple(one.label for one in swept))
+    record = SweepRecord(
+        experiment=experiment,
+        command="optbench sweep",
+        arms=[
+            Arm(label=one.label, optimizer=one.optimizer,
+                axes={name: Axis(values) for name, values in one.axes.items()})
+            for one in swept
+        ],
+    )  # fmt: skip
+    return Outcome(record=record, swept=swept, full=full)

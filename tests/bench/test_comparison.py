@@ -157,5 +157,5 @@ def test_peak_memory_is_measured_in_a_process_of_its_own_and_stored(
     observer = Silent()
     again = compare(specs("sgd"), tmp_path, fresh=False, observer=observer)
     assert first.memory == again.memory
-    assert 0 < first.memory["sgd"] < 2**30
+    assert 0 < max(first.memory["sgd"]) < 2**30
     assert not any("peak memory" in note for note in observer.notes)

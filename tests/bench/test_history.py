@@ -1,5 +1,6 @@
 """History: points over time, change points that are changes, and spikes that are not."""
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 
 from bench import history, store, terminal
 from bench.cli import app
+from bench.record import RunRecord
 from optimizers.errors import UsageError
 from tests.bench.records import made_record
 from tests.bench.regress.repositories import OPTIMIZER, commit, made
@@ -171,6 +173,64 @@ def test_wrong_usage_is_one_line(results: Path, arguments: list[str], message: s
     result = CliRunner().invoke(app, ["history", *arguments])
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+def made_sessions() -> list[RunRecord]:
+    """Three sessions of two problems with two labels and their plain gradients, all different."""
+    records: list[RunRecord] = []
+    factors = iter(np.random.default_rng(0).uniform(1, 3, 100))
+    for session, problem in itertools.product(("a", "b", "c"), ("mnist_cnn", "mnist_mlp")):
+        for role, label in (
+            ("training", "sgd"), ("training", "adam"), ("training", "adam"),
+            ("plain_gradient", "plain gradient"), ("plain_gradient", "plain gradient"),
+        ):  # fmt: skip
+            phases = (0.001, *(0.003 * next(factors) for _ in range(3)))
+            record = made_record(
+                problem=problem, label=label, role=role, session=session, phase_s=phases,
+                losses=[1.0] * 20, minutes=len(records), run_id=f"{len(records):016}",
+            )  # fmt: skip
+            records.append(record)
+    return records
+
+
+@pytest.mark.parametrize("phase", ["forward", "backward", "step", "total"])
+def test_a_point_is_the_mean_time_and_its_ratio_to_the_session_s_plain_gradient(phase: str) -> None:
+    records = made_sessions()
+    found = history.series(records[::-1], [], phase)
+    assert len(found) == 4
+    for item in found:
+        problem, label = item.points["problem"][0], item.points["label"][0]
+        assert len(item.points) == 3
+        for session, (_, point) in zip("abc", item.points.iterrows(), strict=True):
+            here = [r for r in records if (r.session, r.config["problem"]) == (session, problem)]
+            runs = [r for r in here if r.label == label]
+            plain = [
+                r.values["forward_s"] + r.values["backward_s"]
+                for r in here
+                if r.role == "plain_gradient"
+            ]
+            times = [r.seconds if phase == "total" else r.values[f"{phase}_s"] for r in runs]
+            seconds = np.mean(times)
+            assert point["seconds"] == pytest.approx(seconds)
+            assert point["relative"] == pytest.approx(seconds / np.median(plain))
+
+
+def test_a_session_s_plain_gradient_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many runs it is compared with: or time would grow with their square."""
+    sizes: list[int] = []
+
+    def counted(yardsticks: list[RunRecord]) -> float:
+        sizes.append(len(yardsticks))
+        return 0.01
+
+    monkeypatch.setattr(history, "plain_gradient_s", counted)
+    assert len(history.series(made_sessions(), [])) == 4
+    assert sizes == [2] * 6
+
+
+def test_nothing_has_no_series(tmp_path: Path) -> None:
+    assert history.series([], []) == []
+    assert history.baselines(tmp_path) == []
 
 
 def test_an_empty_folder_says_how_to_fill_it(tmp_path: Path) -> None:

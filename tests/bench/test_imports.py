@@ -6,8 +6,8 @@ import sys
 import pytest
 
 WITHOUT_TORCH = (
-    "bench", "bench.cli", "bench.damping", "bench.damping_plots", "bench.damping_report",
-    "bench.damping_text", "bench.doctor", "bench.executors", "bench.history",
+    "bench", "bench.cli", "bench.damping", "bench.damping_plots", "bench.damping_advice",
+    "bench.damping_text", "bench.doctor", "bench.executors", "bench.export", "bench.history",
     "bench.history_plot", "bench.markdown", "bench.options", "bench.plots", "bench.problems",
     "bench.record", "bench.regress.baseline",
     "bench.regress.calibration_report", "bench.regress.comparison", "bench.regress.presentation",
@@ -39,7 +39,14 @@ def test_optimizers_never_import_bench() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["list"], ["run", "--help"], ["regress", "--help"], ["sweep", "--help"]],
+    [
+        ["--help"],
+        ["list"],
+        ["run", "--help"],
+        ["regress", "--help"],
+        ["sweep", "--help"],
+        ["export", "--help"],
+    ],
 )
 def test_help_and_list_import_neither_torch_nor_pandas(arguments: list[str]) -> None:
     statement = (

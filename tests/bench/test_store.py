@@ -135,6 +135,28 @@ def spoil(path: Path, kind: str) -> None:
         pq.write_table(table.replace_schema_metadata({"optbench": json.dumps(facts)}), path)
     elif kind == "metadata of another kind":
         pq.write_table(table.replace_schema_metadata({"optbench": "[1, 2]"}), path)
+    elif kind == "metadata nested without end":
+        pq.write_table(table.replace_schema_metadata({"optbench": "[" * 100_000}), path)
+    elif kind == "column of text":
+        text = pa.array(["a", "b", "c"])
+        pq.write_table(table.set_column(1, "loss", text), path)
+    elif kind == "column with nothing":
+        nothing = pa.array([1.0, None, 2.0])
+        pq.write_table(table.set_column(1, "loss", nothing), path)
+    elif kind == "iterations not whole":
+        halves = pa.array([0.5, 1.5, 2.5])
+        pq.write_table(table.set_column(0, "iteration", halves), path)
+    else:
+        facts = json.loads(table.schema.metadata[b"optbench"])
+        evaluation, row = facts["evaluations"][0], made_curvature(0)[0]
+        facts |= {
+            "start without time zone": {"started_at": "2026-01-02T03:04:05"},
+            "number too large": {"evaluations": [{**evaluation, "loss": 10**400}]},
+            "evaluation nowhere": {"evaluations": [{**evaluation, "iteration": "nan"}]},
+            "layer without name": {"curvature": [{**row, "layer": 1}]},
+            "curvature nowhere": {"curvature": [{**row, "iteration": None}]},
+        }[kind]
+        pq.write_table(table.replace_schema_metadata({"optbench": json.dumps(facts)}), path)
 
 
 @pytest.mark.parametrize(
@@ -150,6 +172,15 @@ def spoil(path: Path, kind: str) -> None:
         "environment incomplete",
         "metadata of another kind",
         "curvature incomplete",
+        "metadata nested without end",
+        "column of text",
+        "column with nothing",
+        "iterations not whole",
+        "start without time zone",
+        "number too large",
+        "evaluation nowhere",
+        "layer without name",
+        "curvature nowhere",
     ],
 )
 def test_a_damaged_or_foreign_file_is_named_and_the_rest_is_used(tmp_path: Path, kind: str) -> None:
@@ -161,6 +192,54 @@ def test_a_damaged_or_foreign_file_is_named_and_the_rest_is_used(tmp_path: Path,
     assert [record.run_id for record in loaded] == ["fedcba9876543210"]
     with pytest.warns(DamagedRecordWarning, match=damaged.name):
         assert store.find(tmp_path, "0123456789abcdef", None) is None
+
+
+def test_a_folder_in_place_of_a_file_is_named(tmp_path: Path) -> None:
+    store.save(made_record(), tmp_path)
+    (tmp_path / "runs" / "folder.parquet").mkdir()
+    with pytest.warns(DamagedRecordWarning, match=r"folder\.parquet"):
+        assert len(bench.load(tmp_path)) == 1
+
+
+def test_values_do_not_keep_a_file_in_memory(tmp_path: Path) -> None:
+    """What a long column leaves behind is its numbers, not the bytes of the others."""
+    path = store.save(made_record(losses=[1.0] * 10_000), tmp_path)
+    before = pa.total_allocated_bytes()
+    losses = store.read(path).values["loss"]
+    assert losses.nbytes == 80_000
+    assert pa.total_allocated_bytes() - before < 1.5 * losses.nbytes
+
+
+def test_an_index_finds_the_executions_of_a_run(tmp_path: Path) -> None:
+    for minutes in range(3):
+        store.save(made_record(minutes=minutes), tmp_path)
+    store.save(made_record(run_id="fedcba9876543210"), tmp_path)
+    index = store.Index(tmp_path)
+    found = [record.key for record in index.executions("0123456789abcdef")]
+    assert found == [record.key for record in store.executions(tmp_path, "0123456789abcdef")]
+    assert found == sorted(found, reverse=True)
+    assert len(found) == 3
+    assert len(list(index.executions("fedcba9876543210"))) == 1
+    assert list(index.executions("0123456789abcde")) == []
+
+
+def test_an_index_reads_only_what_is_asked_for(tmp_path: Path) -> None:
+    damaged = store.save(made_record(minutes=0), tmp_path)
+    store.save(made_record(minutes=1), tmp_path)
+    damaged.write_bytes(b"PAR1")
+    found = store.Index(tmp_path).executions("0123456789abcdef")
+    assert next(found).started_at.minute == 5
+    with pytest.warns(DamagedRecordWarning, match=damaged.name):
+        assert list(found) == []
+
+
+def test_an_index_looks_at_the_folder_once(tmp_path: Path) -> None:
+    store.save(made_record(minutes=0), tmp_path)
+    index = store.Index(tmp_path)
+    store.save(made_record(minutes=1), tmp_path)
+    assert len(list(index.executions("0123456789abcdef"))) == 1
+    with pytest.raises(UsageError, match=r"Results folder '.*nowhere' does not exist"):
+        store.Index(tmp_path / "nowhere")
 
 
 def test_only_finished_runs_of_this_machine_are_found(tmp_path: Path) -> None:

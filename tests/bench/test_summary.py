@@ -1,12 +1,17 @@
 """What a comparison says, from records whose numbers we set."""
 
+import json
+import math
+from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bench import stability, tables
-from bench.record import RunRecord
-from bench.summary import require_comparable, summarise
+from bench.record import PHASES, RunRecord
+from bench.stats import spread
+from bench.summary import Yardsticks, plain_gradient_s, require_comparable, summarise
 from optimizers import UsageError
 from tests.bench.records import made_curvature, made_record
 
@@ -46,31 +51,135 @@ def test_yardsticks_of_another_session_do_not_count() -> None:
     assert row.plain_gradients is None
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_the_yardsticks_around_a_run_are_its_sessions_last_before_and_first_after(
+    seed: int,
+) -> None:
+    """Against a look at all of them, in any order, with some that start together with runs."""
+    generator = np.random.default_rng(seed)
+
+    def times(count: int) -> list[tuple[float, str]]:
+        minutes = generator.permutation(60)[:count]
+        return [(float(minute), "ab"[generator.integers(2)]) for minute in minutes]
+
+    yardsticks = [yardstick(m, float(generator.uniform(1, 9)), session=s) for m, s in times(12)]
+    index = Yardsticks(yardsticks)
+    for minutes, session in [*times(40), (30.0, "c")]:
+        run = made_record(minutes=minutes, session=session)
+        own = [other for other in yardsticks if other.session == session]
+        before = [other for other in own if other.started_at <= run.started_at]
+        after = [other for other in own if other.started_at > run.started_at]
+        near = [
+            *sorted(before, key=lambda other: other.started_at)[-1:],
+            *sorted(after, key=lambda other: other.started_at)[:1],
+        ]
+        expected = plain_gradient_s(near) if near else math.nan
+        np.testing.assert_equal(index.around(run), expected)
+
+
+def test_an_empty_yardstick_is_passed_over() -> None:
+    empty = made_record(role="plain_gradient", losses=[], minutes=1)
+    index = Yardsticks([yardstick(0, 0.5), empty])
+    assert index.around(made_record(minutes=2)) == 0.5
+
+
 def test_rows_by_label_with_median_and_range() -> None:
     runs = [
-        made_record(label=label, seed=seed, losses=[loss])
+        made_record(label=label, seed=seed, losses=[loss], minutes=seed)
         for label, losses in {"a": (1.0, 3.0, 2.0), "b": (5.0, 5.0, 5.0)}.items()
         for seed, loss in enumerate(losses)
     ]
-    a, b = summarise(runs, [], {"a": 2**20})
+    a, b = summarise(runs, [], {"a": [2**20, 3 * 2**20, 2 * 2**20]})
     assert (a.label, b.label) == ("a", "b")
-    assert a.final_loss is not None
-    assert (a.final_loss.median, a.final_loss.low, a.final_loss.high) == (2.0, 1.0, 3.0)
-    assert (a.peak_memory_bytes, b.peak_memory_bytes) == (2**20, None)
-    assert a.iteration_s == pytest.approx(sum(a.phase_s.values()))
+    assert a.final_loss == spread([1.0, 2.0, 3.0])
+    assert a.peak_memory_bytes == spread([2**20, 2 * 2**20, 3 * 2**20])
+    assert b.peak_memory_bytes is None
     assert a.metrics["accuracy"].median == 0.9
+    assert tables.cost([a])[1] == [["a", "1.00", "2.00", "3.00", "4.00", "10.0", "–", "2 MiB"]]
+
+
+def test_every_spread_is_that_of_the_values_by_run() -> None:
+    """Times are medians over runs of a run's total over its iterations, not pooled ones."""
+    runs = [
+        made_record(
+            seed=10 + number,
+            losses=[1.0] * (number + 1),
+            phase_s=(0.1, 0.2, 0.3 * (number + 1), 0.4),
+            minutes=2 * number + 1,
+        )
+        for number in range(3)
+    ]
+    (row,) = summarise(runs, [yardstick(2 * n, 0.5) for n in range(4)], {})
+    keys = [record.key for record in runs]
+    assert row.runs == keys
+    assert row.seeds == dict(zip(keys, (10, 11, 12), strict=True))
+    expected = {
+        "train_loss": [1.0, 1.0, 1.0],
+        "loss": [0.4, 0.4, 0.4],
+        "accuracy": [0.9, 0.9, 0.9],
+        "iterations": [1.0, 2.0, 3.0],
+        "clocked_s": [1.0, 2.6, 4.8],
+        "data_s": [0.1, 0.1, 0.1],
+        "forward_s": [0.2, 0.2, 0.2],
+        "backward_s": [0.3, 0.6, 0.9],
+        "step_s": [0.4, 0.4, 0.4],
+        "iteration_s": [1.0, 1.3, 1.6],
+        "plain_gradients": [2.0, 2.6, 3.2],
+    }
+    assert {name: list(by_run) for name, by_run in row.values.items()} == dict.fromkeys(
+        expected, keys
+    )
+    for name, numbers in expected.items():
+        assert list(row.values[name].values()) == pytest.approx(numbers)
+    told = {
+        "train_loss": row.final_loss,
+        "iterations": row.iterations,
+        "clocked_s": row.clocked_s,
+        "iteration_s": row.iteration_s,
+        "plain_gradients": row.plain_gradients,
+        **row.metrics,
+        **{f"{phase}_s": found for phase, found in row.phase_s.items()},
+    }
+    assert told == {name: spread(list(row.values[name].values())) for name in expected}
+
+
+def test_a_run_that_shared_the_machine_tells_no_time() -> None:
+    """Its losses and lengths count all the same."""
+    own = made_record(seed=0, minutes=1)
+    shared = made_record(seed=1, minutes=3, shared=True, phase_s=(9.0, 9.0, 9.0, 9.0))
+    times = {"clocked_s", *(f"{p}_s" for p in PHASES), "iteration_s", "plain_gradients"}
+    (row,) = summarise([own, shared], [yardstick(0, 0.5)], {})
+    for name, by_run in row.values.items():
+        assert set(by_run) == ({own.key} if name in times else {own.key, shared.key})
+    (row,) = summarise([shared], [yardstick(0, 0.5)], {})
+    assert (row.phase_s, row.iteration_s, row.clocked_s, row.plain_gradients) == ({},) + (None,) * 3
+    assert row.final_loss is not None
+    assert tables.cost([row])[1] == [["sgd"] + ["–"] * 7]
+
+
+def test_a_row_as_json_has_its_intervals_and_values() -> None:
+    record = made_record()
+    (row,) = summarise([record], [], {})
+    document = json.loads(json.dumps(row.to_json(), allow_nan=False))
+    assert row.final_loss is not None
+    assert document["final_loss"] == asdict(row.final_loss)
+    assert document["final_loss"].keys() == {"median", "low", "high", "count", "coverage"}
+    assert document["values"]["train_loss"] == {record.key: pytest.approx(3.5 / 3)}
+    assert document["seeds"] == {record.key: 0}
 
 
 def test_a_diverged_run_is_counted_and_its_loss_is_not() -> None:
     runs = [
         made_record(seed=0, losses=[1.0]),
-        made_record(seed=1, losses=[float("inf")], status="diverged", diverged_at=0),
-        made_record(seed=2, losses=[], status="failed"),
+        made_record(seed=1, losses=[math.inf], status="diverged", diverged_at=0, minutes=1),
+        made_record(seed=2, losses=[], status="failed", minutes=2),
     ]
     (row,) = summarise(runs, [], {})
     assert row.statuses == {"completed": 1, "diverged": 1, "failed": 1}
     assert row.final_loss is not None
     assert row.final_loss.count == 1
+    assert row.iteration_s is not None
+    assert row.iteration_s.count == 2
 
 
 def test_only_failed_runs_make_a_row_of_dashes() -> None:
@@ -84,7 +193,7 @@ def test_length_is_told_where_runs_can_end_early() -> None:
     evaluations = [{"iteration": 2.0, "seconds": 0.02, "loss": 1.0, "accuracy": 0.7}]
     runs = [
         made_record(seed=0, until=until),
-        made_record(seed=1, until=until, losses=[1.0, 1.0], evaluations=evaluations),
+        made_record(seed=1, until=until, losses=[1.0] * 2, evaluations=evaluations, minutes=1),
     ]
     (row,) = summarise(runs, [], {})
     assert tables.lengths_differ([row])
@@ -94,12 +203,23 @@ def test_length_is_told_where_runs_can_end_early() -> None:
     assert not tables.lengths_differ(summarise([made_record()], [], {}))
 
 
+def test_one_run_of_another_length_is_seen_however_many_there_are() -> None:
+    """It lies outside of the interval of the median."""
+    runs = [made_record(seed=seed, minutes=seed) for seed in range(20)]
+    assert not tables.lengths_differ(summarise(runs, [], {}))
+    (row,) = summarise([*runs, made_record(seed=20, losses=[1.0], minutes=20)], [], {})
+    assert row.iterations is not None
+    assert row.iterations.low == row.iterations.high == 3
+    assert tables.lengths_differ([row])
+
+
 def test_curvature_is_told_at_the_first_and_the_last_observation() -> None:
     """Medians over seeds; a run that did not complete and a label without any do not count."""
     runs = [
         made_record(
             label="ggn",
             seed=seed,
+            minutes=seed,
             curvature=[
                 *made_curvature(0, damping=1.0, share=share),
                 *made_curvature(20, damping=9.0, share=9.0),

@@ -89,6 +89,19 @@ def test_a_record_with_a_value_of_another_type_is_skipped(results: Path) -> None
         assert views.query(results, "select count(*) from runs")[1] == [(2,)]
 
 
+def test_runs_come_by_age(tmp_path: Path) -> None:
+    for minutes, run_id in enumerate(["c" * 16, "a" * 16, "b" * 16]):
+        store.save(made_record(run_id=run_id, minutes=minutes), tmp_path)
+    found = views.query(tmp_path, "select run_id from runs")[1]
+    assert found == [("c" * 16,), ("a" * 16,), ("b" * 16,)]
+
+
+def test_text_that_utf8_cannot_hold_is_written_out(tmp_path: Path) -> None:
+    """Such as a label from a command line in another encoding."""
+    store.save(made_record(label="caf\udce9"), tmp_path)
+    assert views.query(tmp_path, "select label from runs")[1] == [("caf\\udce9",)]
+
+
 def test_wrong_sql_is_told(results: Path) -> None:
     with pytest.raises(UsageError, match=r"The query failed: .*losss"):
         views.query(results, "select losss from iterations")
@@ -97,4 +110,4 @@ def test_wrong_sql_is_told(results: Path) -> None:
 def test_every_field_of_runs_has_a_value_or_null() -> None:
     record: RunRecord = made_record()
     row = views._run_row(Path("file"), record)
-    assert set(row) >= set(views._RUN_FIELDS)
+    assert set(row) >= set(views.RUN_FIELDS)

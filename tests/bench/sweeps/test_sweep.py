@@ -89,7 +89,13 @@ def swept(
         experiment=experiment, pool=pool, conditions=CONDITIONS, results=results, data_root=None,
         fresh=options.pop("fresh", False), observer=told,
     )  # fmt: skip
-    return outcomes.gather(sweeper.run(**options), results), pool, told
+    outcome = outcomes.gather(sweeper.run(**options), store.Index(results).executions)
+    return outcome, pool, told
+
+
+def read_back(results: Path) -> Outcome:
+    record = records.read(records.find(results, None))
+    return outcomes.gather(record, store.Index(results).executions)
 
 
 @pytest.fixture(autouse=True)
@@ -132,7 +138,7 @@ def test_what_is_stored_is_not_run_again(tmp_path: Path) -> None:
 def test_an_interrupted_sweep_can_be_read(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         swept(tmp_path, pool=Here(stops_after=7))
-    outcome = outcomes.gather(records.read(records.find(tmp_path, None)), tmp_path)
+    outcome = read_back(tmp_path)
     (found,) = outcome.swept
     assert len(outcome.full) == 7
     assert found.pending == [1]
@@ -140,10 +146,26 @@ def test_an_interrupted_sweep_can_be_read(tmp_path: Path) -> None:
     assert any("Seed 1 is left out" in text for text in recommend(found).warnings)
 
 
+def test_records_that_are_loaded_serve_as_well_and_are_asked_for_once(tmp_path: Path) -> None:
+    outcome, _, _ = swept(tmp_path)
+    loaded = {record.run_id: [record] for record in store.load(tmp_path)}
+    asked: list[str] = []
+
+    def executions(run_id: str) -> list[RunRecord]:
+        asked.append(run_id)
+        return loaded.get(run_id, [])
+
+    again = outcomes.gather(outcome.record, executions)
+    assert sorted(asked) == sorted(loaded)
+    assert again.swept == outcome.swept
+    assert [run.key for _, run in again.full] == [run.key for _, run in outcome.full]
+    assert len(again.full) == 12
+
+
 def test_a_sweep_interrupted_in_its_first_seed_says_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         swept(tmp_path, pool=Here(stops_after=2))
-    (found,) = outcomes.gather(records.read(records.find(tmp_path, None)), tmp_path).swept
+    (found,) = read_back(tmp_path).swept
     assert found.pending == []
     assert [dict(trial.lost) for trial in found.trials][1:3] == [
         {1: "not run"},

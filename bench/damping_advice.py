@@ -1,14 +1,11 @@
-"""What a sweep found and recommends, for people: sentences, tables, figures, ``report.md``."""
+"""What a sweep found and recommends, for people, in sentences."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from bench import damping, damping_plots, damping_text, plots, summary, tables
+from bench import damping, damping_text, summary, tables
 from bench.damping import Recommendation, Swept
-from bench.markdown import escape, folder_for, origin, table
-from bench.markdown import write as write_markdown
 from bench.record import RunRecord
 from bench.rivals import Rival, rivals
 from bench.sweeps.outcome import Outcome
@@ -108,75 +105,3 @@ def notes(outcome: Outcome, advice: Sequence[Advice]) -> list[str]:
     if outcome.shared:
         said.append(SHARED_NOTE)
     return said
-
-
-def write(folder: Path, outcome: Outcome, advice: Sequence[Advice]) -> Path:
-    """Write the report of a sweep.
-
-    Args:
-        folder: Where to; ``report.md`` and its figures there are replaced.
-        outcome: The sweep.
-        advice: What is recommended.
-
-    Returns:
-        The path of ``report.md``.
-
-    Raises:
-        UsageError: The report cannot be written there.
-    """
-    folder_for(folder)
-    experiment = outcome.record.experiment
-    labels = ", ".join(one.label for one in advice)
-    parts = [f"# {escape(f'Sweep of {labels} on {experiment.problem}')}"]
-    for index, one in enumerate(advice):
-        parts += [
-            f"## {escape(one.label)}",
-            *map(escape, one.sentences),
-            *(f"**Note:** {escape(warning)}" for warning in one.warnings),
-            table(damping_text.table(one.found)),
-            *_figures(folder, one, f"-{index}" if len(advice) > 1 else ""),
-        ]
-    parts += _comparison(folder, [one.found for one in advice])
-    parts += ["## Origin", *notes(outcome, advice), _origin(outcome)]
-    return write_markdown(folder / "report.md", parts)
-
-
-def _figures(folder: Path, one: Advice, suffix: str) -> list[str]:
-    """The figures of one label, each if there is something to draw; what refers to them."""
-    swept, parts = one.found.swept, []
-    if swept.axes and (swept.trials or swept.dropped):
-        plots.save(damping_plots.heat_map(one.found), folder / f"map{suffix}")
-        parts.append(f"![Score of every setting, with the plateau](map{suffix}.png)")
-    numeric = [name for name in swept.numeric_axes if len(swept.axes[name]) > 1]
-    if numeric and swept.usable:
-        figure = damping_plots.sensitivity([one.found], numeric[0])
-        plots.save(figure, folder / f"sensitivity{suffix}")
-        parts.append(f"![Score against {escape(numeric[0])}](sensitivity{suffix}.png)")
-    if any(run.curvature for run in one.runs):
-        plots.save(damping_plots.spectrum(one.runs), folder / f"spectrum{suffix}")
-        parts.append(
-            f"![Quantiles of the curvature diagonal over training, with the damping]"
-            f"(spectrum{suffix}.png)"
-        )
-    return parts
-
-
-def _comparison(folder: Path, found: Sequence[Recommendation]) -> list[str]:
-    """Several labels in one figure, against damping or else the first number swept."""
-    if len(found) < 2 or not any(one.swept.usable for one in found):
-        return []
-    axes = [name for one in found for name in one.swept.numeric_axes]
-    if not axes:
-        return []
-    axis = "damping" if "damping" in axes else axes[0]
-    plots.save(damping_plots.sensitivity(found, axis), folder / "comparison")
-    return ["## All of them", f"![Best score of each, against {escape(axis)}](comparison.png)"]
-
-
-def _origin(outcome: Outcome) -> str:
-    record, experiment = outcome.record, outcome.record.experiment
-    asked = (
-        f"- Sweep: `{experiment.name}`, strategy {experiment.strategy}, objective "
-        f"{escape(experiment.objective)}"
-    )
-    return f"{asked}\n{origin([run for _, run in outcome.full], record.command)}"

@@ -1,0 +1,257 @@
+"""What a group of runs says: its rows, the best first, times to targets, and what is tied."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench import stats, targets
+from bench.groups import Group
+from bench.record import PHASES, RunRecord
+from bench.stats import Spread
+from bench.summary import Row, Yardsticks, summarise
+from bench.targets import Profile, Reach
+from bench.ties import Ranking, rank
+
+COSTS = (*(f"{phase}_s" for phase in PHASES), "iteration_s", "plain_gradients")
+Target = tuple[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analysis:
+    """What a group of runs says.
+
+    Attributes:
+        group: The runs.
+        rows: One per label, the best by ``metric`` first, those that lost runs last.
+        metric: What optimizers are ranked by: the first held-out metric other than the loss.
+        better: Whether small or large values of it are better.
+        targets: Levels of the metric, easiest first.
+        target: The hardest of them that at least half of the labels reach in the median; the
+            easiest if none is; ``None`` without targets.
+        reached: When each run reached each target, by target and label, then by run.
+        plain_gradient_s: Seconds of a plain gradient around each run; NaN if unknown.
+        rankings: What is best and what cannot be told from it, by quantity: those of
+            ``Row.values``, and ``target`` for the seconds to ``target``.
+        records: The training records by label.
+    """
+
+    group: Group
+    rows: Sequence[Row]
+    metric: str
+    better: str
+    targets: Sequence[float]
+    target: float | None
+    reached: Mapping[float, Mapping[str, Mapping[str, Reach]]]
+    plain_gradient_s: Mapping[str, float]
+    rankings: Mapping[str, Ranking]
+    records: Mapping[str, Sequence[RunRecord]]
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels, in the order of the rows."""
+        return [row.label for row in self.rows]
+
+    @property
+    def split(self) -> str:
+        """What the metric was evaluated on."""
+        return self.rows[0].split
+
+    def time_to(self, target: float, label: str, unit: str) -> dict[str, float]:
+        """What each run of a label needed to reach a target, infinite if it never did.
+
+        Args:
+            target: One of ``targets``.
+            label: One of ``labels``.
+            unit: ``iterations``, ``seconds`` or ``gradients`` (gradient-equivalents). Runs whose
+                times are no timings, or without a plain gradient, are left out of the last two.
+        """
+        found = {}
+        for run, reach in self.reached[target][label].items():
+            value = reach.iterations if unit == "iterations" else reach.seconds
+            if unit == "gradients" and math.isfinite(value):
+                value /= self.plain_gradient_s[run]
+            if not math.isnan(value):
+                found[run] = value
+        return found
+
+    def spread_to(self, target: float, label: str, unit: str) -> Spread | None:
+        """The median of :meth:`time_to` with its interval."""
+        return stats.spread(list(self.time_to(target, label, unit).values()))
+
+
+def analyse(group: Group, wanted: Sequence[Target] = ()) -> Analysis:
+    """Condense a group.
+
+    Args:
+        group: At least one run.
+        wanted: Targets as (metric, level). Those of a metric that optimizers are not ranked by here
+            are passed over; where none is left, targets are what the runs were to reach and what
+            tells them apart (:func:`bench.targets.choose`).
+    """
+    yardsticks = Yardsticks(group.yardsticks)
+    rows = summarise(group.training, group.yardsticks, group.memory)
+    metrics = group.first.metrics
+    metric = next((name for name in metrics if name != "loss"), next(iter(metrics), ""))
+    better = metrics.get(metric, "min")
+    until = [record.config["until"] for record in group.training if record.config["until"]]
+    levels = {float(level) for name, level in wanted if name == metric}
+    if not levels:
+        levels = {float(level) for name, level in until if name == metric}
+        levels |= set(targets.choose(group.training, metric))
+    ordered = tuple(sorted(levels, reverse=better == "min"))
+    by_label = {row.label: [r for r in group.training if r.label == row.label] for row in rows}
+    reached = {
+        level: {
+            label: {record.key: targets.reach(record, metric, level) for record in records}
+            for label, records in by_label.items()
+        }
+        for level in ordered
+    }
+    found = Analysis(
+        group=group,
+        rows=rows,
+        metric=metric,
+        better=better,
+        targets=ordered,
+        target=None,
+        reached=reached,
+        plain_gradient_s={record.key: yardsticks.around(record) for record in group.training},
+        rankings={},
+        records=by_label,
+    )
+    target = _hardest(found)
+    rankings = {
+        "train_loss": _ranking(rows, "train_loss", "min", logarithmic=True),
+        **{
+            name: _ranking(rows, name, way, logarithmic=way == "min")
+            for name, way in metrics.items()
+        },
+        **{name: _ranking(rows, name, "min", logarithmic=True) for name in COSTS},
+    }
+    if target is not None:
+        rankings["target"] = _time_ranking(found, target)
+    return Analysis(
+        **{**vars(found), "target": target, "rankings": rankings, "rows": _ordered(rows, found)}
+    )
+
+
+def _hardest(found: Analysis) -> float | None:
+    def reaching(level: float) -> int:
+        spreads = [found.spread_to(level, label, "iterations") for label in found.labels]
+        return sum(spread is not None and math.isfinite(spread.median) for spread in spreads)
+
+    usual = [level for level in found.targets if 2 * reaching(level) >= len(found.rows)]
+    return usual[-1] if usual else next(iter(found.targets), None)
+
+
+def _ordered(rows: Sequence[Row], found: Analysis) -> list[Row]:
+    """Rows by the metric they are ranked by, labels that lost runs after the others."""
+    sign = 1 if found.better == "min" else -1
+
+    def key(row: Row) -> tuple[bool, float]:
+        spread = row.metrics.get(found.metric) or row.final_loss
+        way = sign if found.metric in row.metrics else 1
+        value = way * spread.median if spread else math.nan
+        return bool(_lost(row)), value if math.isfinite(value) else math.inf
+
+    return sorted(rows, key=key)
+
+
+def _lost(row: Row) -> int:
+    """How many runs did not complete."""
+    return sum(count for status, count in row.statuses.items() if status != "completed")
+
+
+def _ranking(rows: Sequence[Row], quantity: str, better: str, *, logarithmic: bool) -> Ranking:
+    values = {
+        row.label: {row.seeds[run]: value for run, value in row.values.get(quantity, {}).items()}
+        for row in rows
+    }
+    timed = quantity in COSTS  # a diverged run has times, too
+    return rank(
+        {label: by_seed for label, by_seed in values.items() if by_seed},
+        better="max" if better == "max" else "min",
+        logarithmic=logarithmic,
+        lost={} if timed else {row.label: _lost(row) for row in rows},
+    )
+
+
+def _time_ranking(found: Analysis, target: float) -> Ranking:
+    values = {
+        row.label: {
+            row.seeds[run]: seconds
+            for run, seconds in found.time_to(target, row.label, "seconds").items()
+        }
+        for row in found.rows
+    }
+    return rank(
+        {label: by_seed for label, by_seed in values.items() if by_seed},
+        better="min",
+        logarithmic=True,
+        lost={},
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profiles:
+    """Performance profiles over all targets, seeds and problems.
+
+    Attributes:
+        labels: The optimizers that took part everywhere.
+        by_unit: The profile by unit: ``iterations``, and ``seconds`` where they are timings.
+        problems: How many groups they are over.
+        left_out: Optimizers that lack runs somewhere.
+    """
+
+    labels: Sequence[str]
+    by_unit: Mapping[str, Profile]
+    problems: int
+    left_out: Sequence[str]
+
+
+def profiles(analyses: Sequence[Analysis]) -> Profiles | None:
+    """Performance profiles of the optimizers that ran everywhere; ``None`` if there are not two.
+
+    An instance is a group, a target and a seed that all of them have. Targets are those of the
+    groups, so that the profiles depend on them.
+    """
+    having = [one for one in analyses if one.targets]
+    if not having or sum(len(one.targets) for one in having) < 2:
+        return None
+    labels = [label for label in having[0].labels if all(label in other.labels for other in having)]
+    everybody = dict.fromkeys(label for one in having for label in one.labels)
+    if len(labels) < 2:
+        return None
+    by_unit = {}
+    for unit in ("iterations", "seconds"):
+        times = _instances(having, labels, unit)
+        if len(times) > 1:
+            by_unit[unit] = targets.profile(times)
+    if not by_unit:
+        return None
+    return Profiles(
+        labels=labels,
+        by_unit=by_unit,
+        problems=len(having),
+        left_out=[label for label in everybody if label not in labels],
+    )
+
+
+def _instances(
+    analyses: Sequence[Analysis], labels: Sequence[str], unit: str
+) -> NDArray[np.float64]:
+    """What each label needed, infinite if it never got there, ``[instances, labels]``."""
+    rows = []
+    for one in analyses:
+        seeds = {run: seed for row in one.rows for run, seed in row.seeds.items()}
+        for level in one.targets:
+            times = [
+                {seeds[run]: value for run, value in one.time_to(level, label, unit).items()}
+                for label in labels
+            ]
+            common = set.intersection(*(set(by_seed) for by_seed in times))
+            rows += [[by_seed[seed] for by_seed in times] for seed in sorted(common)]
+    return np.array(rows, dtype=float).reshape(-1, len(labels))

@@ -1,0 +1,88 @@
+"""``optbench export``: stored runs as tables for other tools."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench import terminal
+from bench.commands import shared
+from optimizers.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    from bench.export import Table
+
+
+@shared.in_one_line
+def export(
+    results: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[RESULTS]...", help="Results folders, merged; results by default."),
+    ] = None,
+    format_: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="csv|json",
+            help="In JSON, numbers that are not finite are null; in CSV nan, inf and -inf.",
+        ),
+    ] = "csv",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="DIR",
+            help="Folder for the files; export in the first results folder by default.",
+        ),
+    ] = None,
+    table: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Print this table only, and write no file."),
+    ] = None,
+) -> None:
+    """Export stored runs as tidy tables, one file each.
+
+    runs, iterations, evaluations and curvature have every raw value; each row tells its run,
+    problem, label, optimizer, seed and role. summary and time_to_target have what comparisons
+    found: medians over seeds with their intervals.
+    """
+    from bench import export, export_summary
+
+    folders = results or [Path("results")]
+    if format_ not in export.FORMATS:
+        raise unknown("format", format_, export.FORMATS)
+    if table is not None and output is not None:
+        raise UsageError("-o is not valid with --table, which prints and writes no file.")
+    known = [*export.TABLES, *export_summary.FIELDS]
+    if table is not None and table not in known:
+        raise unknown("table", table, known)
+    found = export.sources(folders)
+    tables = export.tables(found)
+    if table is None or table in export_summary.FIELDS:
+        tables |= export_summary.tables(found, folders)
+    if table is not None:
+        _print(tables[table], format_)
+        return
+    for each in tables.values():
+        path, count = export.write(each, output or folders[0] / export.FOLDER, format_)
+        terminal.say(f"{path}: {count} row{'' if count == 1 else 's'}")
+    if not found:
+        named = ", ".join(f"'{folder}'" for folder in folders)
+        terminal.say(f"There are no runs in {named}: the tables are empty.")
+
+
+def _print(table: "Table", format_: str) -> None:
+    from bench import export
+
+    try:
+        for text, _ in export.encode(table, format_):
+            sys.stdout.buffer.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        # What is left in the buffer must not fail again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # whoever read has enough, as 'head' does
+            raise UsageError(f"Standard output cannot be written: {error.strerror}.") from error

@@ -1,0 +1,61 @@
+"""``optbench report``: a page of what is stored."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench import terminal
+from bench.commands import shared
+
+
+@shared.in_one_line
+def report(
+    results: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[RESULTS]...", help="Results folders; 'results' by default."),
+    ] = None,
+    problem: Annotated[
+        list[str] | None, typer.Option("-p", "--problem", metavar="NAME[,...]", help="Only these.")
+    ] = None,
+    optimizer: Annotated[
+        list[str] | None,
+        typer.Option("-o", "--optimizer", metavar="LABEL[,...]", help="Only these labels."),
+    ] = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="METRIC=VALUE", help="Measure the time to it, as in accuracy=0.97; repeatable."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where to; the first RESULTS/report by default."),
+    ] = None,
+) -> None:
+    """Write report.html, report.md and figures of all that is stored.
+
+    The page needs neither a network nor a server. Runs under different conditions stand in sections
+    of their own; sweeps, throughput over time and a calibration have theirs.
+    """
+    from bench import options
+    from bench.report import contents, writer
+
+    folders = results or [Path("results")]
+    wanted = [found for text in target or [] if (found := options.parse_until(text, "--target"))]
+    material = contents.gather(folders)
+    made = contents.of_results(
+        material,
+        shared.command_line(),
+        problems=_listed(problem),
+        labels=_listed(optimizer),
+        wanted=wanted,
+    )
+    terminal.tell(*made.answer)
+    terminal.tell(*(f"Warning: {text}" for text in made.warnings), dim=True)
+    path = writer.write(output or folders[0] / shared.REPORT, made)
+    terminal.say(f"Report:  {path} (report.md and figures/ beside it)")
+
+
+def _listed(options: list[str] | None) -> list[str]:
+    return [part.strip() for option in options or [] for part in option.split(",") if part.strip()]

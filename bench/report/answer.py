@@ -1,0 +1,142 @@
+"""What a comparison found, in words: per iteration, per second, at which cost, and what is tied."""
+
+import math
+from collections.abc import Sequence
+
+from bench.analysis import Analysis
+from bench.report.cells import milliseconds, significant, times
+from bench.summary import Row
+from bench.ties import Ranking
+
+NAMED = 4
+
+
+def sentences(one: Analysis) -> list[str]:
+    """The answer of one group, a sentence each."""
+    said = [_per_iteration(one), _per_second(one), _cost(one), *_lost(one)]
+    return [sentence for sentence in said if sentence]
+
+
+def _per_iteration(one: Analysis) -> str:
+    """Who got furthest with the budget."""
+    metric = one.metric if any(one.metric in row.metrics for row in one.rows) else ""
+    ranking = one.rankings[metric or "train_loss"]
+    name = f"{one.split} {metric}" if metric else "training loss"
+    with_value = {row.label: _value(row, metric) for row in one.rows}
+    after = f"After {one.group.budget}" if one.group.first.config["iterations"] else "At the end"
+    if one.group.first.config["until"]:
+        after = "At the end"
+    if not any(with_value.values()):
+        return "No run completed, so that nothing can be compared."
+    if len(one.rows) == 1:
+        label = one.labels[0]
+        return f"{after}, {label} has a {name} of {with_value[label]}."
+    if ranking.best is None:
+        leader = ranking.leader
+        if leader is None:
+            return f"{after}, no optimizer can be called best by {name}: {ranking.reason}"
+        value = with_value[leader]
+        return f"{after}, {leader} has the best {name}, {value}, but {_lower(ranking.reason)}"
+    best = f"{after}, {ranking.best} has the best {name}, {with_value[ranking.best]}"
+    return f"{best}; {_against(ranking)}."
+
+
+def _value(row: Row, metric: str) -> str:
+    spread = row.metrics.get(metric) if metric else row.final_loss
+    if spread is None:
+        return ""
+    interval = f" ({significant(spread.low)}–{significant(spread.high)})"
+    return significant(spread.median) + (interval if spread.count > 1 else "")
+
+
+def _against(ranking: Ranking) -> str:
+    """How the best stands against the rest."""
+    if not ranking.tied and not ranking.worse:
+        return "it is the only one that lost no run"
+    if not ranking.tied:
+        return "all others are worse" if len(ranking.worse) > 1 else "the other is worse"
+    tied = f"{_listed(ranking.tied)} cannot be told from it (tied)"
+    return tied + (
+        f", {_listed(ranking.worse)} {_are(ranking.worse)} worse" if ranking.worse else ""
+    )
+
+
+def _per_second(one: Analysis) -> str:
+    """Who reached the target first."""
+    ranking = one.rankings.get("target")
+    if one.target is None or ranking is None:
+        return ""
+    spreads = {
+        row.label: spread
+        for row in one.rows
+        if (spread := one.spread_to(one.target, row.label, "seconds")) is not None
+    }
+    if not spreads:
+        return ""
+    missed = [label for label, spread in spreads.items() if math.isinf(spread.median)]
+    target = f"{one.split} {one.metric} {one.target:g}"
+    never = f" {_listed(missed)} did not get there." if missed else ""
+    first = ranking.best or ranking.leader
+    if first is None or math.isinf(spreads[first].median):
+        return f"Per second, no optimizer reached {target} in all of its runs.{never}"
+    said = (
+        f"Per second, {first} is the first to reach {target}, in "
+        f"{significant(spreads[first].median)} s"
+    )
+    if ranking.best is None:
+        return f"{said}, but {_lower(ranking.reason)}{never}"
+    others = len(one.rows) - len(missed) > 1 and (ranking.tied or ranking.worse)
+    return f"{said}" + (f"; {_against(ranking)}" if others else "") + f".{never}"
+
+
+def _cost(one: Analysis) -> str:
+    """What an iteration costs, from the cheapest to the dearest."""
+    costs = [
+        (row.plain_gradients.median, row.label)
+        for row in one.rows
+        if row.plain_gradients is not None
+    ]
+    if costs:
+        low, high = min(costs), max(costs)
+        if len(costs) == 1:
+            return f"An iteration of {low[1]} costs as much as {low[0]:.2f} plain gradients."
+        return (
+            f"An iteration costs from {times(low[0])} ({low[1]}) to {times(high[0])} ({high[1]}) "
+            "a plain gradient."
+        )
+    timed = [(row.iteration_s.median, row.label) for row in one.rows if row.iteration_s is not None]
+    if len(timed) < 2:
+        return ""
+    low, high = min(timed), max(timed)
+    return (
+        f"An iteration takes from {milliseconds(low[0])} ms ({low[1]}) to {milliseconds(high[0])} "
+        f"ms ({high[1]})."
+    )
+
+
+def _lost(one: Analysis) -> list[str]:
+    """Which optimizers lost runs."""
+    said = []
+    for status in ("diverged", "failed", "interrupted"):
+        lost = [(row.label, row.statuses[status]) for row in one.rows if row.statuses.get(status)]
+        if lost:
+            total = {row.label: sum(row.statuses.values()) for row in one.rows}
+            parts = [f"{count} of {total[label]} runs of {label}" for label, count in lost[:NAMED]]
+            more = f" and runs of {len(lost) - NAMED} more optimizers" if len(lost) > NAMED else ""
+            said.append(f"{', '.join(parts)}{more} {status}.")
+    return said
+
+
+def _listed(labels: Sequence[str]) -> str:
+    if len(labels) > NAMED + 1:
+        return f"{', '.join(labels[:NAMED])} and {len(labels) - NAMED} more"
+    return " and ".join(filter(None, [", ".join(labels[:-1]), labels[-1]]))
+
+
+def _are(labels: Sequence[str]) -> str:
+    return "are" if len(labels) > 1 else "is"
+
+
+def _lower(sentence: str) -> str:
+    """A sentence as the end of another one."""
+    return sentence[:1].lower() + sentence[1:]

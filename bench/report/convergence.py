@@ -1,0 +1,272 @@
+"""Convergence: the loss and the held-out metric against iterations, seconds and gradients."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawn
+from numpy.typing import NDArray
+
+from bench import plots, stats
+from bench.analysis import Analysis
+from bench.record import RunRecord
+from bench.report import drawing
+from bench.report.document import Figure, Scale, Series, Variant
+from bench.report.drawing import AXES, Array, Items
+
+MOST_SEEDS = 12
+SMOOTHING = 10
+_POINTS = 120
+
+
+def losses(one: Analysis, items: Items, stem: str) -> list[Figure]:
+    """Training loss against iterations, seconds and gradient-equivalents.
+
+    Losses are smoothed by a trailing mean over ``SMOOTHING`` mini-batches.
+
+    Args:
+        one: The group.
+        items: The optimizers that are drawn.
+        stem: What the names of the files begin with.
+    """
+    found = {axis: _loss_curves(one, items, axis) for axis in AXES}
+    return list(_figures("training loss", f"{stem}-loss", items, found, markers=False))
+
+
+def metrics(one: Analysis, items: Items, stem: str) -> list[Figure]:
+    """The held-out metric against the same; see :func:`losses`."""
+    if not one.metric:
+        return []
+    found = {axis: _metric_curves(one, items, axis) for axis in AXES}
+    name = f"{one.split} {one.metric}"
+    growing = one.better == "max"
+    return list(_figures(name, f"{stem}-metric", items, found, markers=True, growing=growing))
+
+
+def _figures(
+    name: str,
+    stem: str,
+    items: Items,
+    found: Mapping[str, dict[int, "_Curve"]],
+    *,
+    markers: bool,
+    growing: bool = False,
+) -> Iterator[Figure]:
+    for axis, curves in found.items():
+        if not curves:
+            continue
+        values = np.concatenate([curve.shown for curve in curves.values()])
+        positive = bool((values > 0).all()) and not growing
+        scales: list[Scale] = ["log", "linear"] if positive else ["linear"]
+        positions = np.unique(np.concatenate([curve.x for curve in curves.values()]))
+        stretched: list[Scale] = ["linear", "log"] if (positions > 0).sum() > 1 else ["linear"]
+        draw = partial(
+            _draw, items=dict(items), curves=curves, name=name, axis=AXES[axis], markers=markers,
+            growing=growing,
+        )  # fmt: skip
+        yield Figure(
+            stem=f"{stem}-{axis}",
+            title=f"{name[0].upper()}{name[1:]} against {drawing.axis_name(axis)}",
+            alt=_alt(name, drawing.axis_name(axis), dict(items), curves),
+            variants=[
+                Variant(draw=partial(draw, x=x, y=y), x=x, y=y) for x in stretched for y in scales
+            ],
+        )
+
+
+def _alt(name: str, axis: str, items: Mapping[int, Series], curves: Mapping[int, "_Curve"]) -> str:
+    ends = [
+        f"{items[index].label} ends at {curve.middle[-1]:.3g} (at {curve.x[-1]:.3g})"
+        for index, curve in curves.items()
+    ]
+    return f"Line plot of {name} against {axis}, medians over seeds: {'; '.join(ends)}."
+
+
+def _draw(
+    *,
+    items: Mapping[int, Series],
+    curves: Mapping[int, "_Curve"],
+    name: str,
+    axis: str,
+    markers: bool,
+    growing: bool,
+    x: Scale,
+    y: Scale,
+) -> Drawn:
+    with mpl.rc_context(plots.STYLE):
+        figure, axes = drawing.empty([items[index].label for index in curves])
+        for index, curve in curves.items():
+            _draw_curve(axes, index, items[index], curve, markers=markers)
+        drawing.scales(axes, x, y, [curve.x for curve in curves.values()])
+        if growing:
+            _show_the_ends(axes, [curve.middle for curve in curves.values()])
+        axes.set_xlabel(axis)
+        axes.set_ylabel(drawing.short(name))
+        drawing.legend(figure, axes)
+    return figure
+
+
+def _loss_curves(one: Analysis, items: Items, axis: str) -> dict[int, "_Curve"]:
+    found = {}
+    for index, item in items:
+        runs = []
+        for record in one.records[item.label]:
+            loss = record.values["loss"]
+            where = _positions(
+                one, record, record.values["iteration"], np.cumsum(record.seconds), axis
+            )
+            kept = np.isfinite(loss)  # a diverged run's last loss is not
+            if len(where) and kept.any():
+                runs.append(_Run(where[kept], _trailing_mean(loss[kept]), record.status))
+        if runs:
+            found[index] = _curve(runs, aligned=axis == "iterations")
+    return found
+
+
+def _metric_curves(one: Analysis, items: Items, axis: str) -> dict[int, "_Curve"]:
+    found = {}
+    for index, item in items:
+        runs = []
+        for record in one.records[item.label]:
+            table = np.array(
+                [(e["iteration"], e["seconds"], e[one.metric]) for e in record.evaluations]
+            ).reshape(-1, 3)
+            where = _positions(one, record, table[:, 0], table[:, 1], axis)
+            kept = np.isfinite(table[:, 2])
+            if len(where) and kept.any():
+                runs.append(_Run(where[kept], table[kept, 2], record.status))
+        if runs:
+            found[index] = _evaluations(runs)
+    return found
+
+
+def _positions(
+    one: Analysis, record: RunRecord, iterations: Array, seconds: Array, axis: str
+) -> Array:
+    """Where values of a run stand on an axis; empty if that is not known."""
+    if axis == "iterations":
+        return np.asarray(iterations, dtype=float)
+    if record.shared:
+        return np.empty(0)
+    if axis == "seconds":
+        return seconds
+    plain_gradient_s = one.plain_gradient_s[record.key]
+    return seconds / plain_gradient_s if plain_gradient_s > 0 else np.empty(0)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A curve of one run."""
+
+    x: Array
+    y: Array
+    status: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Curve:
+    """The curves of one optimizer, and their median with its interval; ``[points]`` each.
+
+    Some of its ``runs`` are kept, and where ``diverged`` ones ended.
+    """
+
+    x: Array
+    middle: Array
+    low: Array
+    high: Array
+    runs: Sequence[_Run]
+    diverged: Sequence[tuple[float, float]]
+
+    @property
+    def shown(self) -> Array:
+        """All values that are drawn."""
+        return np.concatenate([self.low, self.middle, self.high, *(run.y for run in self.runs)])
+
+
+def _curve(runs: Sequence[_Run], *, aligned: bool) -> _Curve:
+    """The median of curves over common positions: of iterations as they are, of times on a grid."""
+    if aligned:
+        x = np.unique(np.concatenate([run.x for run in runs]))
+        x = x[_thin(len(x))]
+        values = np.full((len(runs), len(x)), np.nan)
+        for row, run in zip(values, runs, strict=True):
+            here = np.isin(x, run.x)
+            row[here] = run.y[np.isin(run.x, x)]
+    else:
+        x, curves = stats.on_common_grid(
+            [run.x for run in runs],
+            [run.y for run in runs],
+            _POINTS,
+            [run.status == "completed" for run in runs],
+        )
+        values = np.array(curves)
+    return _band(x, values, runs)
+
+
+def _evaluations(runs: Sequence[_Run]) -> _Curve:
+    """The median over runs of each evaluation, at the median of where they stand."""
+    points = max(len(run.x) for run in runs)
+    x, y = np.full((len(runs), points), np.nan), np.full((len(runs), points), np.nan)
+    for row, run in enumerate(runs):
+        x[row, : len(run.x)], y[row, : len(run.y)] = run.x, run.y
+    return _band(np.nanmedian(x, axis=0), y, runs)
+
+
+def _band(x: Array, values: Array, runs: Sequence[_Run]) -> _Curve:
+    middle, low, high = stats.median_band(values)
+    kept = np.isfinite(middle)
+    few = [
+        _Run(run.x[thin], run.y[thin], run.status)
+        for run in runs[:MOST_SEEDS]
+        for thin in [_thin(len(run.x))]
+    ]
+    return _Curve(
+        x=x[kept],
+        middle=middle[kept],
+        low=low[kept],
+        high=high[kept],
+        runs=few,
+        diverged=[(run.x[-1], run.y[-1]) for run in runs if run.status == "diverged"],
+    )
+
+
+def _thin(count: int) -> NDArray[np.int_]:
+    """At most ``_POINTS`` indices, the first and the last among them."""
+    return np.unique(np.linspace(0, count - 1, min(count, _POINTS)).round().astype(int))
+
+
+def _trailing_mean(values: Array) -> Array:
+    """The mean of the last ``SMOOTHING`` values at each place, of fewer at the start."""
+    sums = np.cumsum(np.concatenate([[0.0], values]))
+    ends = np.arange(1, len(values) + 1)
+    starts = np.maximum(0, ends - SMOOTHING)
+    return (sums[ends] - sums[starts]) / (ends - starts)
+
+
+def _draw_curve(axes: Axes, index: int, item: Series, curve: _Curve, *, markers: bool) -> None:
+    for run in curve.runs:
+        drawing.mark(axes.plot(run.x, run.y, color=item.colour, lw=0.7, alpha=0.7), index, "seeds")
+    if len(curve.runs) > 1:
+        band = axes.fill_between(
+            curve.x, curve.low, curve.high, color=item.colour, alpha=0.18, lw=0
+        )
+        drawing.mark([band], index)
+    marker = item.marker if markers or len(curve.x) == 1 else None
+    lines = axes.plot(
+        curve.x, curve.middle, color=item.colour, ls=item.dash, lw=1.8, marker=marker, ms=5,
+        label=item.label,
+    )  # fmt: skip
+    drawing.mark(lines, index)
+    for end in curve.diverged:
+        drawing.mark(axes.plot(*end, "x", ms=9, mew=2, color=item.colour), index)
+
+
+def _show_the_ends(axes: Axes, curves: Sequence[Array]) -> None:
+    """Show where curves end, not the climb from chance."""
+    ends = [float(curve[-1]) for curve in curves if len(curve)]
+    values = np.concatenate(list(curves))
+    if ends and values.min() >= 0 and values.max() <= 1:
+        axes.set_ylim(max(0.0, min(ends) - 0.15), 1.0)

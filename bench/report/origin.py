@@ -1,0 +1,96 @@
+"""Where the numbers of a report come from, and the command that makes them again."""
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bench import tables
+from bench.record import RunRecord
+from bench.report.document import Facts
+
+
+def facts(records: Sequence[RunRecord], command: str) -> Facts:
+    """Command, data, budget, machine and software behind runs of the same conditions."""
+    record = records[0]
+    environment, config = record.environment, record.config
+    gpu, allocator = environment.get("gpu"), environment["allocator"]
+    budget = {name: config[name] for name in ("iterations", "seconds", "until") if config[name]}
+    commits = dict.fromkeys(commit(r) for r in records)
+    versions = dict.fromkeys(
+        ", ".join(f"{name} {number}" for name, number in r.environment["versions"].items())
+        for r in records
+    )
+    days = sorted(f"{r.started_at:%Y-%m-%d %H:%M}" for r in records)
+    return Facts(
+        pairs=[
+            ("Report made by", command),
+            ("Data", f"{record.data['detail']} ({record.data['origin']})"),
+            (
+                "Budget",
+                f"{json.dumps(budget)}; batch size {config['batch_size']}; {config['dtype']}; "
+                f"seeds {', '.join(map(str, sorted({r.config['seed'] for r in records})))}",
+            ),
+            (
+                "Machine",
+                f"{environment['cpu']}, {environment['logical_cores']} cores, "
+                f"{environment['threads']} threads, "
+                + (f"{gpu['name']}, " if gpu else "no GPU, ")
+                + f"fingerprint {environment['fingerprint']}",
+            ),
+            (
+                "Allocator",
+                f"{allocator['libc']}, "
+                + ("tuned (mallopt)" if allocator["tuned"] else "as it comes"),
+            ),
+            ("Versions", "; ".join(versions)),
+            ("Commit", ", ".join(commits).replace("–", "not in a git repository")),
+            ("Run (UTC)", days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"),
+            ("To run it again", rerun(records)),
+        ]
+    )
+
+
+def rerun(records: Sequence[RunRecord]) -> str:
+    """The command line that makes these runs again, where the command line can.
+
+    Labels that the report gave itself are made fit for it.
+    """
+    config = records[0].config
+    labels: dict[str, Mapping[str, Any]] = {}
+    for record in records:
+        labels.setdefault(record.label, record.config)
+    names, settings = [], []
+    for position, (label, own) in enumerate(labels.items()):
+        short = label if label.isidentifier() else f"optimizer{position + 1}"
+        optimizer = str(own["optimizer"])
+        names.append(optimizer if optimizer == short else f"{short}={optimizer}")
+        settings += [f"{short}.{text}" for text in tables.assignments(own["settings"])]
+    seeds = sorted({record.config["seed"] for record in records})
+    words = ["optbench", "run", "-p", str(config["problem"]), "-o", ",".join(names)]
+    for text in settings:
+        words += ["--set", text]
+    words += ["--seeds", _seeds(seeds)]
+    for name in ("iterations", "seconds", "batch_size", "device", "dtype", "split", "eval_every"):
+        if config.get(name) is not None:
+            words += [f"--{name.replace('_', '-')}", str(config[name])]
+    if config["until"]:
+        words += ["--until", "{}={:g}".format(*config["until"])]
+    return shlex.join(words)
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    """Seeds as ``--seeds`` reads them."""
+    if list(seeds) == list(range(len(seeds))):
+        return str(len(seeds))
+    if len(seeds) == 1:  # alone, a number says how many
+        return f"{seeds[0]}-{seeds[0]}"
+    return ",".join(map(str, seeds))
+
+
+def commit(record: RunRecord) -> str:
+    """The commit of a run, shortened; a dash outside a repository."""
+    commit = record.environment["commit"]
+    if not commit:
+        return "–"
+    return f"{str(commit)[:10]}{'-dirty' if str(commit).endswith('-dirty') else ''}"

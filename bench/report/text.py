@@ -1,0 +1,25 @@
+"""Text as people wrote it, made fit to be shown: one line, no invisible control of what follows."""
+
+import re
+
+_BREAKS = re.compile("\r\n|[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]")
+# Control characters, lone surrogates and non-characters are not valid in XML; the others would
+# turn around the direction of what is written after them.
+_UNFIT = re.compile(
+    "[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f"
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
+)
+_REPLACEMENT = "\ufffd"
+_ELLIPSIS = "…"
+
+
+def plain(text: str) -> str:
+    """Text on one line that is valid in XML: breaks become spaces, controls ``U+FFFD``."""
+    return _UNFIT.sub(_REPLACEMENT, _BREAKS.sub(" ", text))
+
+
+def shorten(text: str, length: int) -> str:
+    """Text of at most so many characters, the last one an ellipsis where some are left out."""
+    if len(text) <= length:
+        return text
+    return text[: length - 1].rstrip() + _ELLIPSIS

@@ -1,0 +1,159 @@
+"""What a report says of throughput: over time, in the suite, and how sure verdicts are."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from bench import history_plot, store
+from bench.history import TOTAL, Series
+from bench.record import PHASES
+from bench.regress import calibration_report
+from bench.report.cells import milliseconds, plain_table, times
+from bench.report.document import (
+    Block,
+    Cell,
+    Column,
+    Figure,
+    Figures,
+    Paragraph,
+    Row,
+    Section,
+    Table,
+    Variant,
+)
+
+DRAWN = 12
+SUITE_PHASES = (*(phase for phase in PHASES if phase != "data"), TOTAL)
+_Key = tuple[str, str, str, str]
+
+
+def over_time(series: Sequence[Series]) -> Section | None:
+    """How throughput developed, where there are at least two sessions.
+
+    Args:
+        series: Of whole iterations.
+    """
+    long = [item for item in series if len(item.points) > 1]
+    if not long:
+        return None
+    long.sort(key=lambda item: (-len(item.changes), -len(item.points)))
+    blocks: list[Block] = []
+    figures = []
+    for number, item in enumerate(long[:DRAWN]):
+        told = [
+            f"{item.name} changed to {change.ratio:.3g} times what it was, on "
+            f"{change.when:%Y-%m-%d %H:%M} (from commit {_short(change.commits[0])} to "
+            f"{_short(change.commits[1])})."
+            for change in item.changes
+        ]
+        blocks += [Paragraph(text=sentence, warning=True) for sentence in told]
+        figures.append(
+            Figure(
+                stem=f"history-{number + 1}",
+                title=item.name,
+                alt=f"Milliseconds per iteration and cost in plain gradients over "
+                f"{len(item.points)} sessions. {' '.join(told) or 'No change point.'}",
+                variants=[Variant(draw=partial(history_plot.history, [item]))],
+                wide=True,
+            )
+        )
+    if not any(item.changes for item in long):
+        blocks.append(
+            Paragraph(text="No change point: no level moved for good by more than 2.5 %.")
+        )
+    if len(long) > DRAWN:
+        blocks.append(Paragraph(text=f"{len(long) - DRAWN} more series: see 'optbench history'."))
+    return Section(
+        title="Throughput over time", anchor="history", blocks=[*blocks, Figures(figures=figures)]
+    )
+
+
+def _short(commit: str | None) -> str:
+    return commit[:10] if commit else "unknown"
+
+
+def suite(series: Mapping[str, Sequence[Series]]) -> Section | None:
+    """The latest measurement of each benchmark of the suite.
+
+    Args:
+        series: Of the suite, by phase.
+    """
+    latest: dict[_Key, dict[str, pd.Series]] = {}
+    for phase, items in series.items():
+        for item in items:
+            point = item.points.iloc[-1]
+            key = (point["problem"], point["label"], str(point["batch_size"]), point["device"])
+            known = latest.setdefault(key, {}).get(phase)
+            if known is None or known["when"] < point["when"]:
+                latest[key][phase] = point
+    rows = [
+        Row(
+            cells=[
+                *(Cell(text=part) for part in key),
+                *(
+                    Cell(
+                        text=milliseconds(phases[phase]["seconds"]),
+                        value=float(phases[phase]["seconds"]),
+                    )
+                    if phase in phases
+                    else Cell(text="–", value=float("nan"))
+                    for phase in SUITE_PHASES
+                ),
+                _cost(phases.get(TOTAL)),
+            ]
+        )
+        for key, phases in latest.items()
+    ]
+    if not rows:
+        return None
+    table = Table(
+        caption="Milliseconds of each phase, median over rounds",
+        columns=[
+            *(Column(name=name) for name in ("problem", "optimizer", "batch size", "device")),
+            *(Column(name=name, numeric=True) for name in (*SUITE_PHASES, "cost")),
+        ],
+        rows=rows,
+        notes=["From the latest file of pytest bench/ --benchmark-only in baselines/."],
+    )
+    return Section(title="Benchmark suite", anchor="suite", blocks=[table])
+
+
+def _cost(point: "pd.Series | None") -> Cell:
+    if point is None or pd.isna(point["relative"]):
+        return Cell(text="–", value=float("nan"))
+    return Cell(text=times(float(point["relative"])), value=float(point["relative"]))
+
+
+def calibration(results: Path) -> Section | None:
+    """How often ``optbench regress`` was right here, if that was measured."""
+    path = results / "calibration" / "judgements.csv"
+    if not path.is_file():
+        path = results / "judgements.csv"
+    if not path.is_file():
+        return None
+    try:
+        table = pd.read_csv(path, keep_default_na=False)
+        judgements = [
+            calibration_report.Judgement(**{str(name): value for name, value in row.items()})
+            for row in table.to_dict("records")
+        ]
+        rows = calibration_report.rows(judgements)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        message = f"Skipped: '{path}' holds no readable judgements: {error}"
+        warnings.warn(message, store.DamagedRecordWarning, stacklevel=2)
+        return None
+    rule = f"pytest-benchmark's {calibration_report.RULE} on the same samples: share of alarms"
+    return Section(
+        title="How often regress is right here",
+        anchor="calibration",
+        blocks=[
+            plain_table("Verdicts of optbench regress", calibration_report.table(rows)),
+            plain_table(rule, calibration_report.rule_table(rows)),
+            Paragraph(
+                text="Shares with their exact 95 % intervals. Measured by optbench calibrate."
+            ),
+        ],
+    )
