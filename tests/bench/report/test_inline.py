@@ -46,7 +46,7 @@ def test_no_style_sheet_metadata_or_name_space_is_left() -> None:
     text = inline.svg(rendered(documents.lines(SERIES)), prefix="_f0", title="t", alt="a")
     assert not re.search(r"<style|<metadata|xmlns|xlink|<!--|<\?xml|font-family", text)
     assert not re.match(r"<svg[^>]* (width|height)=", text)
-    assert len(text) < len(rendered(documents.lines(SERIES))) / 2
+    assert len(text) < 0.6 * len(rendered(documents.lines(SERIES)))
 
 
 def test_ids_begin_with_the_prefix_and_every_reference_is_met() -> None:
