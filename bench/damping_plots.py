@@ -23,6 +23,7 @@ from bench import plots
 from bench.damping import Dropped, Recommendation, Swept, Trial
 from bench.damping_text import settings_text
 from bench.record import RunRecord
+from bench.text import short
 
 MAX_LINES = 7
 MAX_PANELS = 6
@@ -78,7 +79,8 @@ def heat_map(recommendation: Recommendation) -> Figure:
     with mpl.rc_context(plots.STYLE):
         figure = _scatter(recommendation, x, y) if swept.scattered else _map(recommendation, x, y)
         others = [name for name in swept.axes if name not in (x, y) and len(swept.axes[name]) > 1]
-        title = f"{swept.label}: {swept.measure.name}"
+        figure.patch.set_gid("paper")
+        title = f"{short(swept.label)}: {swept.measure.name}"
         title += _over(recommendation)
         if others:
             title += f"\nbest over {', '.join(others)}"
@@ -131,7 +133,8 @@ def sensitivity(recommendations: Sequence[Recommendation], axis: str = "damping"
         labels += [str(handle.get_label()) for handle in handles[len(labels) :]]
         figure.legend(handles, labels, loc="outside right upper", frameon=False)
         title = f"{measure.name} against {axis}"
-        axes.set_title(f"{alone.swept.label}: {title}" if alone else f"{title}, best over the rest")
+        title = f"{short(alone.swept.label)}: {title}" if alone else f"{title}, best over the rest"
+        axes.set_title(title)
     return figure
 
 
@@ -180,7 +183,7 @@ def spectrum(records: Sequence[RunRecord]) -> Figure:
         grid[0, 0].set_ylim(floor, top)
         _plain_log(grid[0, 0].yaxis, floor, top)
         figure.legend(handles=_spectrum_key(), loc="outside lower center", ncols=5, frameon=False)
-        title = f"{label}, {settings_text(shown)}" if shown else label
+        title = f"{short(label)}, {settings_text(shown)}" if shown else short(label)
         if len(records) > 1:
             title += f" (medians over {len(records)} seeds)"
         if (total := rows["layer"].nunique()) > len(layers):
@@ -469,7 +472,7 @@ def _level(
     axes.axhspan(min(scores), max(scores), color=colour, alpha=0.15, lw=0)
     axes.axhline(
         found.swept.score(found.chosen), color=colour, ls=plots.DASHES[index % len(plots.DASHES)],
-        label=f"{found.swept.label} (no {axis})",
+        label=f"{short(found.swept.label)} (no {axis})",
     )  # fmt: skip
 
 
@@ -552,7 +555,7 @@ def _limits(rows: pd.DataFrame) -> tuple[float, float]:
 def _layer_title(layer: str) -> str:
     if layer == "all":
         return "all parameters"
-    return f"layer {layer}" if layer.isdigit() else layer  # of a torch.nn.Sequential
+    return f"layer {layer}" if layer.isdigit() else short(layer)  # of a torch.nn.Sequential
 
 
 def _quantiles(axes: Axes, rows: pd.DataFrame, floor: float) -> None:

@@ -42,11 +42,6 @@ class Group:
         """All seeds."""
         return sorted({record.config["seed"] for record in self.training})
 
-    @property
-    def budget(self) -> str:
-        """What ended the runs, in words."""
-        return _budget(self.first)
-
 
 def split(records: Iterable[RunRecord], sweeps: Iterable[str] = ()) -> list[Group]:
     """Sort records into groups, the one with the latest run first.
@@ -68,7 +63,7 @@ def split(records: Iterable[RunRecord], sweeps: Iterable[str] = ()) -> list[Grou
         elif record.role == "memory":
             memory.setdefault(_memory_key(record), []).append(record)
         elif record.session not in swept:
-            key = json.dumps({**_conditions(record), "budget": _budget(record)}, sort_keys=True)
+            key = json.dumps({**_conditions(record), "budget": budget(record)}, sort_keys=True)
             found.setdefault(key, []).append(record)
     names = _names(list(found.values()))
     groups = [
@@ -171,8 +166,8 @@ def _conditions(record: RunRecord) -> dict[str, str]:
     return {name: str(read(record)) for name, read in CONDITIONS.items()}
 
 
-def _budget(record: RunRecord) -> str:
-    """Such as ``201 iterations`` or ``until accuracy=0.97, 2000 iterations at most``."""
+def budget(record: RunRecord) -> str:
+    """What ended a run: ``201 iterations``, ``until accuracy=0.97, 2000 iterations at most``."""
     config = record.config
     limits = []
     if config["iterations"]:
@@ -219,7 +214,7 @@ def _names(groups: Sequence[Sequence[RunRecord]]) -> list[str]:
     return [
         ", ".join(
             [
-                f"{record.config['problem']}, {_budget(record)}",
+                f"{record.config['problem']}, {budget(record)}",
                 *(tell[name](record) for name in differing),
             ]
         )

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from bench import plots
 from bench.history import Series
+from bench.text import short
 
 _COLUMNS = (("seconds", "ms per iteration", 1e3), ("relative", "plain gradients", 1.0))
 
@@ -38,7 +39,8 @@ def history(series: Sequence[Series]) -> Figure:
                     continue
                 _draw(axes, item, values, colour, mark)
                 axes.set_ylabel(label)
-            row[0].set_title(f"{item.name}\n{item.machine}", loc="left", fontsize=9)
+            title = f"{short(item.name, 100)}\n{short(item.machine, 100)}"
+            row[0].set_title(title, loc="left", fontsize=9)
     return figure
 
 

@@ -1,15 +1,20 @@
 """What all figures share: their look, colours that can be told apart, how they are saved."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.text import Text
+from matplotlib.ticker import LogLocator, NullFormatter
+
+from bench.text import plain, shorten
 
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
+LONGEST = 100  # characters of a line
 DASHES = ("-", "--", "-.", ":")
 STYLE = {
     **sns.axes_style("whitegrid"),
@@ -31,15 +36,50 @@ def save(figure: Figure, stem: Path) -> list[Path]:
     """Write a figure as PNG and SVG, the same bytes for the same figure."""
     stem.parent.mkdir(parents=True, exist_ok=True)
     paths = [stem.with_suffix(".png"), stem.with_suffix(".svg")]
+    fit_texts(figure)
     with mpl.rc_context(STYLE):
         figure.savefig(paths[0], dpi=150, bbox_inches="tight", metadata={"Software": None})
         figure.savefig(paths[1], bbox_inches="tight", metadata={"Date": None})
     return paths
 
 
+def fit_texts(figure: Figure) -> None:
+    """Make the texts of a figure fit for it, whatever labels are: see :mod:`bench.text`."""
+    for text in _texts(figure):
+        lines = text.get_text().split("\n")
+        text.set_text("\n".join(shorten(plain(line), LONGEST) for line in lines))
+
+
+def _texts(figure: Figure) -> Iterator[Text]:
+    """All texts but those at ticks: to ask axes for their ticks takes as long as to draw them."""
+    legends = [*figure.legends]
+    yield from figure.texts
+    for axes in figure.axes:
+        yield from axes.texts
+        yield from (axes.title, axes.xaxis.label, axes.yaxis.label)
+        legends += [legend] if (legend := axes.get_legend()) else []
+    for legend in legends:
+        yield from (legend.get_title(), *legend.get_texts())
+
+
 def log_scale(axes: Axes) -> None:
-    """A logarithmic y axis with plain numbers: labels are text here, never mathematics."""
+    """A logarithmic y axis with plain numbers: labels are text here, never mathematics.
+
+    Over less than three decades, the numbers 1, 2 and 5 of each are written, so that at least two
+    are.
+    """
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter("{x:g}")
-    low, high = axes.get_ylim()
-    axes.yaxis.set_minor_formatter("{x:g}" if high < 10 * low else NullFormatter())
+    log_ticks(axes.yaxis, *axes.get_ylim())
+
+
+def log_ticks(axis: Axis, low: float, high: float) -> None:
+    """Ticks of a logarithmic axis; see :func:`log_scale`.
+
+    Args:
+        axis: The axis.
+        low: Where it begins.
+        high: Where it ends.
+    """
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 1000 * low else (1,)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())

@@ -1,5 +1,6 @@
 """``optbench report``: a page of what is stored."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -53,7 +54,8 @@ def report(
     )
     terminal.tell(*made.answer)
     terminal.tell(*(f"Warning: {text}" for text in made.warnings), dim=True)
-    path = writer.write(output or folders[0] / shared.REPORT, made)
+    folder = output or folders[0] / shared.REPORT
+    path = writer.write(folder, made, jobs=os.cpu_count() or 1)
     terminal.say(f"Report:  {path} (report.md and figures/ beside it)")
 
 

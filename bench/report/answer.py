@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from bench import groups
 from bench.analysis import Analysis
 from bench.report.cells import milliseconds, significant, times
 from bench.summary import Row
@@ -23,9 +24,8 @@ def _per_iteration(one: Analysis) -> str:
     ranking = one.rankings[metric or "train_loss"]
     name = f"{one.split} {metric}" if metric else "training loss"
     with_value = {row.label: _value(row, metric) for row in one.rows}
-    after = f"After {one.group.budget}" if one.group.first.config["iterations"] else "At the end"
-    if one.group.first.config["until"]:
-        after = "At the end"
+    first = one.group.first
+    after = "At the end" if first.config["until"] else f"After {groups.budget(first)}"
     if not any(with_value.values()):
         return "No run completed, so that nothing can be compared."
     if len(one.rows) == 1:

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from bench import stability, stats, tables
+from bench import stability, tables
 from bench.analysis import Analysis
 from bench.record import PHASES, RunRecord
 from bench.report import convergence, drawing, origin, phase_bars, target_figures
@@ -56,7 +57,7 @@ def section(one: Analysis, index: int, known: Sequence[Series], command: str) ->
                 "where a run diverged. A gradient-equivalent is the time of one plain gradient."
             )
         )
-    blocks += _targets(one, items, stem)
+    blocks += _targets(one, items, stem, index)
     if bars := phase_bars.phase_bars(one, items, stem):
         blocks += [Heading(text="Where the time goes"), Figures(figures=[bars])]
     if any(row.curvature for row in one.rows):
@@ -76,48 +77,43 @@ def section(one: Analysis, index: int, known: Sequence[Series], command: str) ->
     return Section(title=one.group.name, anchor=stem, blocks=blocks)
 
 
-def _targets(one: Analysis, items: Items, stem: str) -> list[Block]:
-    """How long it took to reach each target."""
+def _targets(one: Analysis, items: Items, stem: str, place: int) -> list[Block]:
+    """How long it took to reach each target; in iterations where nothing was timed."""
     if not one.targets:
         return []
+    timed = any(row.iteration_s for row in one.rows)
+    unit, show = ("seconds", significant) if timed else ("iterations", _whole)
     index = {item.label: number for number, item in items}
     rows = []
-    for row in one.rows:
+    for position, row in enumerate(one.rows):
         cells = [Cell(text=row.label, value=row.label)]
         for level in one.targets:
-            steps = one.time_to(level, row.label, "iterations")
-            reached = sum(math.isfinite(value) for value in steps.values())
+            values = one.time_to(level, row.label, unit)
             cell = number(
-                one.spread_to(level, row.label, "seconds"),
-                significant,
-                one.time_to(level, row.label, "seconds"),
-                row.seeds,
-            )
-            if cell.text == "–":  # no timings: iterations all the same
-                cell = number(stats.spread(list(steps.values())), _whole, steps, row.seeds)
-                cell = Cell(**{**vars(cell), "text": f"{cell.text} it."})
-            detail = f"{cell.detail}, {reached} of {len(steps)} runs" if steps else cell.detail
-            cells.append(Cell(**{**vars(cell), "detail": detail.removeprefix(", ")}))
+                one.spread_to(level, row.label, unit), show, values, row.seeds,
+                runs=anchor(place, position),
+                quantity=target_name(one, level) if timed else "iterations",
+            )  # fmt: skip
+            reached = sum(math.isfinite(value) for value in values.values())
+            detail = ", ".join(filter(None, [cell.detail, f"{reached} of {len(values)} runs"]))
+            cells.append(replace(cell, detail=detail))
         rows.append(Row(cells=cells, series=index.get(row.label)))
     found = target_figures.times_to_targets(one, items, stem)
-    metric = f"{one.split} {one.metric}"
-    return [
-        Heading(text="Time to target"),
-        *([Figures(figures=found)] if found else []),
-        Table(
-            caption=f"Clocked seconds to a {metric} of",
-            columns=[
-                Column(name="optimizer"),
-                *(Column(name=f"{level:g}", numeric=True) for level in one.targets),
-            ],
-            rows=rows,
-            notes=[
-                "Medians over seeds with their interval; a run that never reached the target "
-                "counts as ∞. It is reached at the first evaluation that meets it, so that times "
-                "are bounds from above, by as much as an interval between evaluations."
-            ],
-        ),
-    ]
+    unit_name = "Clocked seconds" if timed else "Iterations"
+    table = Table(
+        caption=f"{unit_name} to a {one.split} {one.metric} of",
+        columns=[
+            Column(name="optimizer"),
+            *(Column(name=f"{level:g}", numeric=True) for level in one.targets),
+        ],
+        rows=rows,
+        notes=[
+            "Medians over seeds with their interval; a run that never reached the target counts "
+            "as ∞. It is reached at the first evaluation that meets it, so that times are bounds "
+            "from above, by as much as an interval between evaluations."
+        ],
+    )
+    return [Heading(text="Time to target"), *([Figures(figures=found)] if found else []), table]
 
 
 def _whole(value: float) -> str:

@@ -12,17 +12,15 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure as Drawn
-from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 
 from bench import plots
 from bench.analysis import Analysis
 from bench.report.document import Scale, Series
-from bench.report.text import plain, shorten
+from bench.text import short
 
 MOST_SERIES = 12
 _WIDTH, _PLOT_HEIGHT, _LINE = 4.6, 2.9, 0.21  # inches
-_LONGEST = 40
 
 Array = NDArray[np.float64]
 Items = Sequence[tuple[int, Series]]
@@ -72,11 +70,6 @@ def empty(labels: Sequence[str]) -> tuple[Drawn, Axes]:
     return figure, axes
 
 
-def short(text: str) -> str:
-    """Text fit for a figure: without control characters, and not too long."""
-    return shorten(plain(text), _LONGEST)
-
-
 def legend(figure: Drawn, axes: Axes) -> None:
     """Put the key of a figure below its axes; its entries belong to optimizers, too."""
     handles, labels = axes.get_legend_handles_labels()
@@ -95,7 +88,8 @@ def legend(figure: Drawn, axes: Axes) -> None:
 def _columns(labels: Sequence[str]) -> int:
     """How many columns of a legend fit, by the length of its longest label."""
     longest = max((len(short(label)) for label in labels), default=0)
-    return max(1, min(3 if longest <= 16 else 2 if longest <= 26 else 1, len(labels)))
+    rows = math.ceil(len(labels) / (3 if longest <= 16 else 2 if longest <= 26 else 1))
+    return math.ceil(len(labels) / max(1, rows)) or 1
 
 
 def mark(artists: Sequence[Artist], index: int, part: str = "line") -> None:
@@ -119,5 +113,4 @@ def scales(axes: Axes, x: Scale, y: Scale, positions: Sequence[Array]) -> None:
         positive = [value for value in itertools.chain(*positions) if value > 0]
         axes.set_xscale("log")
         axes.set_xlim(min(positive), max(positive))
-        axes.xaxis.set_major_formatter("{x:g}")
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        plots.log_ticks(axes.xaxis, min(positive), max(positive))

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bench import tables
 from bench.analysis import Analysis
 from bench.record import PHASES
-from bench.report.cells import Show, mebibytes, milliseconds, number, significant, times
+from bench.report.cells import SEEDS_TOLD, Show, mebibytes, milliseconds, number, significant, times
 from bench.report.cells import mark as mark_of
 from bench.report.document import Cell, Column, Row, Series, Table
 from bench.stats import FINAL_WINDOW, Spread
@@ -18,6 +19,7 @@ COST_HELP = (
     "model without curvature, measured right before and after each run."
 )
 TIME_HELP = "Milliseconds per iteration: a run's total over its iterations."
+STATUS_HELP = "Runs that completed; the others diverged, failed or were interrupted."
 MEMORY_HELP = (
     "Peak memory of training: allocated on CUDA; on the CPU by how much a separate process grew."
 )
@@ -56,7 +58,11 @@ def table(analyses: Sequence[Analysis], known: Sequence[Series]) -> Table:
         *(Column(name=phase, numeric=True, help=TIME_HELP) for phase in PHASES),
         Column(name="cost", numeric=True, help=COST_HELP),
         Column(name="peak memory", numeric=True, help=MEMORY_HELP),
-        Column(name="runs"),
+        Column(
+            name="completed",
+            numeric=True,
+            help="Runs that completed; others diverged, failed or were interrupted.",
+        ),
     ]
     index = {item.label: at for at, item in enumerate(known)}
     rows = []
@@ -74,7 +80,7 @@ def table(analyses: Sequence[Analysis], known: Sequence[Series]) -> Table:
             "Medians over seeds, below them the 95 % interval of the median, or the range of "
             "fewer than six seeds (three seeds' range holds the median with 75 %, five seeds' "
             "with 94 %). Best and tied: what cannot be told from the best with 95 % confidence, "
-            "seeds being compared pairwise; of a column without marks nothing can be told. "
+            "compared seed by seed; of a column without marks nothing can be told. "
             "Optimizers that lost runs are never called best while others lost none. "
             "A number leads to the runs behind it.",
         ],
@@ -113,14 +119,25 @@ def _main_cells(
         ),
         cell(row.plain_gradients, times, "plain_gradients", "cost"),
         number(row.peak_memory_bytes, mebibytes, {}, {}),
-        Cell(
-            text=tables.statuses(row.statuses),
-            value=float(row.statuses.get("completed", 0)),
-            tip=f"Seeds {', '.join(map(str, sorted(set(row.seeds.values()))))}",
-            runs=runs,
-            quantity="status",
-        ),
+        _completed(row, runs),
     ]
+
+
+def _completed(row: Summary, runs: str) -> Cell:
+    """How many runs completed, and what became of the others."""
+    completed, every = row.statuses.get("completed", 0), len(row.runs)
+    others = {name: count for name, count in row.statuses.items() if name != "completed"}
+    seeds = [str(seed) for seed in sorted(set(row.seeds.values()))]
+    if len(seeds) > SEEDS_TOLD:
+        seeds = [*seeds[:SEEDS_TOLD], "..."]
+    return Cell(
+        text=f"{completed} of {every}",
+        detail=tables.statuses(others),
+        value=completed / every,
+        tip=f"Seeds {', '.join(seeds)}",
+        runs=runs,
+        quantity="status",
+    )
 
 
 def _target_cell(one: Analysis, row: Summary, runs: str, several: bool) -> Cell:
@@ -139,7 +156,7 @@ def _target_cell(one: Analysis, row: Summary, runs: str, several: bool) -> Cell:
     if not several:
         return found
     detail = f"{found.detail} to {one.target:g}".strip()
-    return Cell(**{**vars(found), "detail": detail})
+    return replace(found, detail=detail)
 
 
 def target_name(one: Analysis, level: float) -> str:

@@ -1,11 +1,10 @@
 """Where the numbers of a report come from, and the command that makes them again."""
 
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench import tables
+from bench import groups, tables
 from bench.record import RunRecord
 from bench.report.document import Facts
 
@@ -15,7 +14,6 @@ def facts(records: Sequence[RunRecord], command: str) -> Facts:
     record = records[0]
     environment, config = record.environment, record.config
     gpu, allocator = environment.get("gpu"), environment["allocator"]
-    budget = {name: config[name] for name in ("iterations", "seconds", "until") if config[name]}
     commits = dict.fromkeys(commit(r) for r in records)
     versions = dict.fromkeys(
         ", ".join(f"{name} {number}" for name, number in r.environment["versions"].items())
@@ -28,7 +26,7 @@ def facts(records: Sequence[RunRecord], command: str) -> Facts:
             ("Data", f"{record.data['detail']} ({record.data['origin']})"),
             (
                 "Budget",
-                f"{json.dumps(budget)}; batch size {config['batch_size']}; {config['dtype']}; "
+                f"{groups.budget(record)}; batch size {config['batch_size']}; {config['dtype']}; "
                 f"seeds {', '.join(map(str, sorted({r.config['seed'] for r in records})))}",
             ),
             (

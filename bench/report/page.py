@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from bench import markdown as bench_markdown
 from bench.report.document import Block, Column, Figure, Figures, Folded, Report, Table, Variant
-from bench.report.text import plain
+from bench.text import plain
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _MANY_ROWS = 50

@@ -12,11 +12,11 @@ from matplotlib.figure import Figure as Drawn
 from bench import plots
 from bench.analysis import Analysis
 from bench.record import PHASES
-from bench.report import drawing
 from bench.report.cells import milliseconds
 from bench.report.document import Figure, Variant
 from bench.report.drawing import Items
 from bench.summary import Row
+from bench.text import short
 
 
 def phase_bars(one: Analysis, items: Items, stem: str) -> Figure | None:
@@ -58,7 +58,7 @@ def _draw(rows: Sequence[Row], plain_gradient_s: float | None) -> Drawn:
         plain_gradient_s: Seconds of a plain gradient, if measured.
     """
     timed = [(row, row.iteration_s) for row in rows if row.iteration_s is not None]
-    names = [drawing.short(row.label) for row, _ in timed]
+    names = [short(row.label) for row, _ in timed]
     with mpl.rc_context(plots.STYLE):
         figure = Drawn(figsize=(8, 1.4 + 0.5 * len(timed)), layout="constrained")
         axes = figure.subplots()
@@ -71,7 +71,7 @@ def _draw(rows: Sequence[Row], plain_gradient_s: float | None) -> Drawn:
         for index, (row, whole) in enumerate(timed):
             axes.plot([1e3 * whole.low, 1e3 * whole.high], [index, index], color="black", lw=1.2)
             cost = row.plain_gradients
-            times = f"  {milliseconds(whole.median)} ms"
+            times = f"   {milliseconds(whole.median)} ms"
             times += f" = {cost.median:.2f}×" if cost else ""
             axes.text(max(left[index], 1e3 * whole.high), index, times, va="center")
         axes.set_yticks(range(len(timed)), names)

@@ -8,7 +8,6 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawn
-from matplotlib.ticker import NullFormatter
 
 from bench import plots
 from bench.analysis import Analysis, Profiles
@@ -17,6 +16,7 @@ from bench.report.document import Figure, Scale, Series, Variant
 from bench.report.drawing import AXES, Items
 from bench.stats import Spread
 from bench.targets import Profile
+from bench.text import short
 
 Spreads = Mapping[int, Mapping[int, Spread]]
 
@@ -113,7 +113,7 @@ def _draw_times(*, one: Analysis, items: Items, spreads: Spreads, name: str, y: 
 def _targets_axis(axes: Axes, one: Analysis) -> None:
     axes.set_xticks(range(len(one.targets)), [f"{level:g}" for level in one.targets])
     axes.set_xlim(-0.6, len(one.targets) - 0.4)
-    axes.set_xlabel(drawing.short(f"{one.split} {one.metric}"))
+    axes.set_xlabel(short(f"{one.split} {one.metric}"))
     axes.grid(visible=False, axis="x")
 
 
@@ -159,9 +159,8 @@ def _draw_profile(profile: Profile, items: Items, shares: Sequence[drawing.Array
             )  # fmt: skip
             drawing.mark(lines, number)
         axes.set_xscale("log")
-        axes.xaxis.set_major_formatter("{x:g}")
-        axes.xaxis.set_minor_formatter("{x:g}" if end < 10 else NullFormatter())
         axes.set_xlim(1, end)
+        plots.log_ticks(axes.xaxis, 1, end)
         axes.set_ylim(-3, 103)
         axes.set_xlabel("at most so many times the fastest")
         axes.set_ylabel("% of targets, seeds and problems")

@@ -1,8 +1,14 @@
 """Writes a report: ``report.html``, ``report.md`` and its figures as files."""
 
 import io
+import itertools
 import re
+import signal
 import warnings
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +17,15 @@ from markupsafe import Markup
 from matplotlib.figure import Figure as Drawn
 
 from bench import atomic, markdown, plots
+from bench.executors import WorkersError
 from bench.report import inline, page
 from bench.report.document import Figure, Report
-from bench.report.text import plain
+from bench.text import plain
 from optimizers.errors import UsageError
 
 _STEM = re.compile(r"[a-z0-9][a-z0-9-]*")
 _STYLE = {**plots.STYLE, "pdf.fonttype": 42}
+_WORTH_A_PROCESS = 8  # figures: they take about as long as starting one
 # No dates, so that the same figure gives the same bytes.
 _FORMATS: dict[str, dict[str, Any]] = {
     "svg": {"metadata": {"Date": None}},
@@ -26,19 +34,22 @@ _FORMATS: dict[str, dict[str, Any]] = {
 }
 
 
-def write(folder: Path, report: Report) -> Path:
+def write(folder: Path, report: Report, *, jobs: int = 1) -> Path:
     """Write a report.
 
     Args:
         folder: Where to; ``report.html``, ``report.md`` and figures of the same names there are
             replaced.
         report: The report.
+        jobs: Processes that draw at a time. With several the module that Python runs is imported
+            by them, so that a script needs ``if __name__ == "__main__"``.
 
     Returns:
         The path of ``report.html``.
 
     Raises:
         UsageError: The report cannot be written there.
+        WorkersError: A process that draws was killed.
         ValueError: A figure's stem is no plain name, or two figures share one.
     """
     figures = list(page.figures(report))
@@ -46,10 +57,7 @@ def write(folder: Path, report: Report) -> Path:
     markdown.folder_for(folder)
     markdown.folder_for(folder / "figures")
     try:
-        drawings = {
-            figure.stem: _draw(figure, folder / "figures", f"_f{number}")
-            for number, figure in enumerate(figures)
-        }
+        drawings = _draw_all(figures, folder / "figures", jobs)
         for name, text in (
             ("report.md", page.markdown(report)),
             ("report.html", page.html(report, drawings)),
@@ -71,16 +79,38 @@ def _check_stems(stems: list[str]) -> None:
             raise ValueError(f"Two figures have the stem {stem!r}.")
 
 
+def _draw_all(figures: Sequence[Figure], folder: Path, jobs: int) -> dict[str, list[Markup]]:
+    """Draw all figures; see :func:`_draw`. A process is started for what takes longer than that."""
+    tasks = [(figure, folder, f"_f{number}") for number, figure in enumerate(figures)]
+    stems = [figure.stem for figure in figures]
+    workers = min(jobs, len(tasks) // _WORTH_A_PROCESS)
+    if workers < 2:
+        return dict(zip(stems, itertools.starmap(_draw, tasks), strict=True))
+    pool = ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_leave_interrupts_to_the_parent
+    )
+    try:
+        futures = [pool.submit(_draw, *task) for task in tasks]
+        return dict(zip(stems, [future.result() for future in futures], strict=True))
+    except BrokenProcessPool as error:
+        raise WorkersError("A process that drew figures was killed: is memory short?") from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def _draw(figure: Figure, folder: Path, prefix: str) -> list[Markup]:
     """Draw all variants, save the first one as files, and return all for the page."""
     shown = []
     for number, variant in enumerate(figure.variants):
         drawn = variant.draw()
-        svg = _rendered(drawn, "svg")
+        plots.fit_texts(drawn)
         if number == 0:
-            for ending in _FORMATS:
-                content = svg if ending == "svg" else _rendered(drawn, ending)
-                (folder / f"{figure.stem}.{ending}").write_bytes(content)
+            _save(drawn, folder / figure.stem)
+        svg = _rendered(drawn, "svg")
         shown.append(
             inline.svg(
                 svg,
@@ -90,6 +120,18 @@ def _draw(figure: Figure, folder: Path, prefix: str) -> list[Markup]:
             )
         )
     return shown
+
+
+def _save(drawn: Drawn, stem: Path) -> None:
+    """Save a figure as files, without the single runs that only the page can show and hide."""
+    lines = [line for axes in drawn.axes for line in axes.lines]
+    hidden = [line for line in lines if str(line.get_gid()).endswith(":seeds")]
+    for line in hidden:
+        line.set_visible(False)
+    for ending in _FORMATS:
+        stem.with_suffix(f".{ending}").write_bytes(_rendered(drawn, ending))
+    for line in hidden:
+        line.set_visible(True)
 
 
 def _rendered(drawn: Drawn, ending: str) -> bytes:

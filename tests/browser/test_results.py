@@ -85,7 +85,7 @@ def test_a_comparison_works_from_end_to_end(tmp_path: Path, open_page: Open) -> 
     page.get_by_role("checkbox", name="poor", exact=True).uncheck()
     assert names.all_inner_texts()[0] == "sgd" or not names.first.is_visible()
     assert page.locator('svg [data-series="2"]:visible').count() == 0
-    page.locator("#summary a.runs").first.click()
+    page.locator("#summary a.runs:visible").first.click()
     expect(page.locator("dialog table tbody tr")).to_have_count(3)
 
 

@@ -27,7 +27,7 @@ from bench.report.document import (
     Table,
     Variant,
 )
-from bench.report.text import plain, shorten
+from bench.text import plain, shorten
 
 HOSTILE = (
     "<script>window.__pwned = 1; alert(1)</script>",

@@ -112,7 +112,7 @@ def test_values_and_intervals_are_those_of_the_runs() -> None:
     assert (row["data"].text, row["backward"].text) == ("1.00", "3.00")
     assert row["ms per iteration"].text == "10.0"
     assert row["cost"].text == "–"
-    assert row["runs"].text == "2 completed"
+    assert row["completed"].text == "2 of 2"
 
 
 def test_runs_under_other_conditions_get_a_section_each() -> None:

@@ -22,7 +22,7 @@ def asked_for(command: str) -> list[RunSpec]:
         problem=given["-p"][0],
         batch_size=int(given["--batch-size"][0]),
         iterations=int(given["--iterations"][0]),
-        until=options.parse_until(given.get("--until", [None])[0]),  # type: ignore[list-item]
+        until=options.parse_until(given.get("--until", [None])[0]),
         split=given["--split"][0],
     )
     seeds = options.parse_seeds(given["--seeds"][0])

@@ -18,6 +18,11 @@ def plain(text: str) -> str:
     return _UNFIT.sub(_REPLACEMENT, _BREAKS.sub(" ", text))
 
 
+def short(text: str, length: int = 40) -> str:
+    """Text fit for a figure: without control characters, and not too long."""
+    return shorten(plain(text), length)
+
+
 def shorten(text: str, length: int) -> str:
     """Text of at most so many characters, the last one an ellipsis where some are left out."""
     if len(text) <= length:

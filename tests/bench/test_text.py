@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bench.report.text import plain, shorten
+from bench.text import plain, shorten
 from tests.bench.report.documents import HOSTILE
 
 
