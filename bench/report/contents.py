@@ -97,9 +97,13 @@ def of_results(
         wanted: Targets as (metric, level); chosen from the runs if there are none.
 
     Raises:
-        UsageError: A problem or label that no run has.
+        UsageError: A problem, label or metric that no run has.
     """
     records = _selected(material.records, problems, labels)
+    metrics = {name for record in records for name in record.metrics}
+    for name, _ in wanted:
+        if name not in metrics:
+            raise unknown("metric", name, sorted(metrics))
     found = groups.split(records, material.sweep_sessions)
     analyses = [analyse(group, wanted) for group in found]
     by_id: dict[str, list[RunRecord]] = {}

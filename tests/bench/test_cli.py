@@ -41,8 +41,9 @@ def test_run_prints_a_summary_and_writes_a_report() -> None:
     assert result.exit_code == 0, result.output
     assert re.search(r"adam + +\d", result.stdout)
     assert "2 completed" in result.stdout
-    assert "results/report/report.md" in result.stdout
-    assert Path("results/report/convergence.png").stat().st_size > 10_000
+    assert "results/report/report.html" in result.stdout
+    figure = Path("results/report/figures/comparison-1-loss-iterations.png")
+    assert figure.stat().st_size > 10_000
     assert len(bench.load("results")) == 4 + 5
 
 

@@ -6,15 +6,16 @@ import sys
 import pytest
 
 WITHOUT_TORCH = (
-    "bench", "bench.cli", "bench.damping", "bench.damping_plots", "bench.damping_advice",
-    "bench.damping_text", "bench.doctor", "bench.executors", "bench.export", "bench.history",
-    "bench.history_plot", "bench.markdown", "bench.options", "bench.plots", "bench.problems",
-    "bench.record", "bench.regress.baseline",
-    "bench.regress.calibration_report", "bench.regress.comparison", "bench.regress.presentation",
-    "bench.regress.sides", "bench.plateau", "bench.report", "bench.rivals", "bench.spec",
+    "bench", "bench.analysis", "bench.cli", "bench.damping", "bench.damping_advice",
+    "bench.damping_plots", "bench.damping_text", "bench.doctor", "bench.executors",
+    "bench.export", "bench.export_summary", "bench.groups", "bench.history", "bench.history_plot",
+    "bench.markdown", "bench.options", "bench.plateau", "bench.plots", "bench.problems",
+    "bench.record", "bench.regress.baseline", "bench.regress.calibration_report",
+    "bench.regress.comparison", "bench.regress.presentation", "bench.regress.sides",
+    "bench.report", "bench.report.contents", "bench.report.writer", "bench.rivals", "bench.spec",
     "bench.stability", "bench.stats", "bench.store", "bench.summary", "bench.sweeps.outcome",
     "bench.sweeps.progress", "bench.sweeps.record", "bench.sweeps.sweep", "bench.tables",
-    "bench.views", "optimizers",
+    "bench.targets", "bench.text", "bench.ties", "bench.views", "optimizers",
 )  # fmt: skip
 
 
