@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,18 +124,13 @@ def analyse(group: Group, wanted: Sequence[Target] = ()) -> Analysis:
     )
     target = _hardest(found)
     rankings = {
-        "train_loss": _ranking(rows, "train_loss", "min", logarithmic=True),
-        **{
-            name: _ranking(rows, name, way, logarithmic=way == "min")
-            for name, way in metrics.items()
-        },
-        **{name: _ranking(rows, name, "min", logarithmic=True) for name in COSTS},
+        name: _ranking(rows, _of(rows, name), way)
+        for name, way in {**metrics, **dict.fromkeys(("train_loss", *COSTS), "min")}.items()
     }
     if target is not None:
-        rankings["target"] = _time_ranking(found, target)
-    return Analysis(
-        **{**vars(found), "target": target, "rankings": rankings, "rows": _ordered(rows, found)}
-    )
+        seconds = {row.label: found.time_to(target, row.label, "seconds") for row in rows}
+        rankings["target"] = _ranking(rows, seconds, "min")
+    return replace(found, target=target, rankings=rankings, rows=_ordered(rows, found))
 
 
 def _hardest(found: Analysis) -> float | None:
@@ -165,34 +160,29 @@ def _lost(row: Row) -> int:
     return sum(count for status, count in row.statuses.items() if status != "completed")
 
 
-def _ranking(rows: Sequence[Row], quantity: str, better: str, *, logarithmic: bool) -> Ranking:
-    values = {
-        row.label: {row.seeds[run]: value for run, value in row.values.get(quantity, {}).items()}
+def _ranking(
+    rows: Sequence[Row], values: Mapping[str, Mapping[str, float]], better: str
+) -> Ranking:
+    """What is best, of values by label and run; a label that lost runs never is.
+
+    Ratios are compared where small values are better: of losses, errors and times.
+    """
+    by_seed = {
+        row.label: {row.seeds[run]: value for run, value in values[row.label].items()}
         for row in rows
+        if values[row.label]
     }
-    timed = quantity in COSTS  # a diverged run has times, too
     return rank(
-        {label: by_seed for label, by_seed in values.items() if by_seed},
+        by_seed,
         better="max" if better == "max" else "min",
-        logarithmic=logarithmic,
-        lost={} if timed else {row.label: _lost(row) for row in rows},
+        logarithmic=better == "min",
+        lost={row.label: _lost(row) for row in rows},
     )
 
 
-def _time_ranking(found: Analysis, target: float) -> Ranking:
-    values = {
-        row.label: {
-            row.seeds[run]: seconds
-            for run, seconds in found.time_to(target, row.label, "seconds").items()
-        }
-        for row in found.rows
-    }
-    return rank(
-        {label: by_seed for label, by_seed in values.items() if by_seed},
-        better="min",
-        logarithmic=True,
-        lost={},
-    )
+def _of(rows: Sequence[Row], quantity: str) -> dict[str, Mapping[str, float]]:
+    """The values of a quantity, by label and run."""
+    return {row.label: row.values.get(quantity, {}) for row in rows}
 
 
 @dataclass(frozen=True, kw_only=True)

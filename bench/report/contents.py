@@ -263,10 +263,9 @@ def _answer(
             sentences = [f"{one.group.name}: {' '.join(sentences)}"]
         said += sentences
     for outcome, advice in advised:
-        said += [
-            f"Sweep on {outcome.record.experiment.problem}: {damping_text.headline(item.found)}"
-            for item in advice
-        ]
+        named = f"Sweep on {outcome.record.experiment.problem}: "
+        before = named if analyses or len(advised) > 1 else ""
+        said += [before + damping_text.headline(item.found) for item in advice]
     if not said and not extra:
         said.append("There are no finished runs here yet: 'optbench run' makes some.")
     return said

@@ -159,9 +159,11 @@ class Figures:
 
     Attributes:
         figures: At least one.
+        large: Whether two of them take a row, instead of three.
     """
 
     figures: Sequence[Figure]
+    large: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,7 +61,7 @@ def table(analyses: Sequence[Analysis], known: Sequence[Series]) -> Table:
         Column(
             name="completed",
             numeric=True,
-            help="Runs that completed; others diverged, failed or were interrupted.",
+            help=STATUS_HELP,
         ),
     ]
     index = {item.label: at for at, item in enumerate(known)}
@@ -71,10 +71,16 @@ def table(analyses: Sequence[Analysis], known: Sequence[Series]) -> Table:
             cells = _main_cells(one, row, anchor(place, position), metrics, several)
             first = [Cell(text=one.group.name, value=place)] if several else []
             rows.append(Row(cells=[*first, *cells], series=index.get(row.label)))
+    evaluated = {f"{split}{name}" for name in metrics} | {target}
+    kept = [
+        at
+        for at, column in enumerate(columns)
+        if column.name not in evaluated or any(row.cells[at].text != "–" for row in rows)
+    ]
     return Table(
         caption="All optimizers, the best first" if not several else "All comparisons",
-        columns=columns,
-        rows=rows,
+        columns=[columns[at] for at in kept],
+        rows=[replace(row, cells=[row.cells[at] for at in kept]) for row in rows],
         anchor="summary",
         notes=[
             "Medians over seeds, below them the 95 % interval of the median, or the range of "

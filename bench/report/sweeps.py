@@ -110,9 +110,10 @@ def _figures(one: Advice, stem: str) -> list[Figures]:
                 alt="Quantiles of the curvature diagonal over training by layer, with the damping, "
                 f"of {swept.label} at its recommended setting.",
                 variants=[Variant(draw=partial(damping_plots.spectrum, one.runs))],
+                wide=True,
             )
         )
-    return [Figures(figures=figures)] if figures else []
+    return [Figures(figures=figures, large=True)] if figures else []
 
 
 def _together(found: Sequence[Recommendation], stem: str) -> list[Block]:

@@ -115,6 +115,15 @@ def test_values_and_intervals_are_those_of_the_runs() -> None:
     assert row["completed"].text == "2 of 2"
 
 
+def test_columns_of_what_was_never_evaluated_are_left_out() -> None:
+    report = made(comparison(evaluations=[]))
+    assert report.table is not None
+    names = [column.name for column in report.table.columns]
+    assert "test accuracy" not in names
+    assert not any(name.startswith("seconds to") for name in names)
+    assert {len(row.cells) for row in report.table.rows} == {len(names)}
+
+
 def test_runs_under_other_conditions_get_a_section_each() -> None:
     report = made([*comparison(), *comparison(problem="quadratic")])
     assert report.title == "2 comparisons"
