@@ -148,7 +148,7 @@ def write(table: Table, folder: Path, format_: str) -> tuple[Path, int]:
     except OSError as error:
         raise UsageError(
             f"Output '{path}' cannot be written: {error.strerror or error}. Name another folder "
-            "with -o DIR."
+            "with --output DIR."
         ) from error
     return path, count
 

@@ -9,6 +9,8 @@ _UNFIT = re.compile(
     "[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f"
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
 )
+# an underscore within a word is none; entities and mathematics are GitHub's as well
+_MARKUP = re.compile(r"[\\|<>`*\[\]&~$]|(?<![^\W_])_|_(?![^\W_])")
 _REPLACEMENT = "\ufffd"
 _ELLIPSIS = "…"
 
@@ -28,3 +30,8 @@ def shorten(text: str, length: int) -> str:
     if len(text) <= length:
         return text
     return text[: length - 1].rstrip() + _ELLIPSIS
+
+
+def escape_markdown(text: str) -> str:
+    """Keep text from ending a cell of a table or becoming markup."""
+    return _MARKUP.sub(r"\\\g<0>", text).replace("\n", " ")

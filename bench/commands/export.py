@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def export(
     results: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[RESULTS]...", help="Results folders, merged; results by default."),
+        typer.Argument(metavar="RESULTS", help="Results folders, merged; results by default."),
     ] = None,
     format_: Annotated[
         str,
@@ -32,7 +32,6 @@ def export(
     output: Annotated[
         Path | None,
         typer.Option(
-            "-o",
             "--output",
             metavar="DIR",
             help="Folder for the files; export in the first results folder by default.",
@@ -55,7 +54,7 @@ def export(
     if format_ not in export.FORMATS:
         raise unknown("format", format_, export.FORMATS)
     if table is not None and output is not None:
-        raise UsageError("-o is not valid with --table, which prints and writes no file.")
+        raise UsageError("--output is not valid with --table, which prints and writes no file.")
     known = [*export.TABLES, *export_summary.FIELDS]
     if table is not None and table not in known:
         raise unknown("table", table, known)

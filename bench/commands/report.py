@@ -14,7 +14,7 @@ from bench.commands import shared
 def report(
     results: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[RESULTS]...", help="Results folders; 'results' by default."),
+        typer.Argument(metavar="RESULTS", help="Results folders; 'results' by default."),
     ] = None,
     problem: Annotated[
         list[str] | None, typer.Option("-p", "--problem", metavar="NAME[,...]", help="Only these.")

@@ -12,9 +12,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from bench import markdown as bench_markdown
 from bench.report.document import Block, Column, Figure, Figures, Folded, Report, Table, Variant
-from bench.text import plain
+from bench.text import escape_markdown, plain
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _MANY_ROWS = 50
@@ -96,7 +95,7 @@ def _as_markdown(value: Any) -> Any:
     """Anything that a template writes, escaped for Markdown, which is not escaped further."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
-    text = bench_markdown.escape(plain(value)).strip()
+    text = escape_markdown(plain(value)).strip()
     if _STARTS_A_BLOCK.match(text):  # a heading, a list, or a line under a heading
         text = f"\\{text}"
     if number := _NUMBERED.match(text):

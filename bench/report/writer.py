@@ -16,7 +16,7 @@ import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.figure import Figure as Drawn
 
-from bench import atomic, markdown, plots
+from bench import atomic, plots
 from bench.executors import WorkersError
 from bench.report import inline, page
 from bench.report.document import Figure, Report
@@ -54,8 +54,8 @@ def write(folder: Path, report: Report, *, jobs: int = 1) -> Path:
     """
     figures = list(page.figures(report))
     _check_stems([figure.stem for figure in figures])
-    markdown.folder_for(folder)
-    markdown.folder_for(folder / "figures")
+    _make(folder)
+    _make(folder / "figures")
     try:
         drawings = _draw_all(figures, folder / "figures", jobs)
         for name, text in (
@@ -69,6 +69,13 @@ def write(folder: Path, report: Report, *, jobs: int = 1) -> Path:
             f"The report cannot be written to '{folder}': {error.strerror or error}."
         ) from error
     return folder / "report.html"
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"Report folder '{folder}' cannot be made: {error.strerror}.") from error
 
 
 def _check_stems(stems: list[str]) -> None:

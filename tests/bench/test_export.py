@@ -192,7 +192,7 @@ def test_the_same_records_make_the_same_bytes(results: Path, format_: str) -> No
 def test_folders_are_merged_and_an_execution_counts_once(results: Path) -> None:
     store.save(made_record(run_id="f" * 16, seed=1), Path("other"))
     store.save(made_record(run_id="b" * 16, minutes=0.5), Path("other"))
-    printed = optbench("results", "other", "-o", "all/tables").stdout
+    printed = optbench("results", "other", "--output", "all/tables").stdout
     assert "all/tables/runs.csv: 3 rows" in printed
     assert "all/tables/iterations.csv: 11 rows" in printed
     assert pd.read_csv("all/tables/runs.csv")["run"].str[0].tolist() == ["f", "b", "a"]
@@ -304,11 +304,11 @@ def test_other_tables_are_written_likewise() -> None:
     [
         (["--format", "cvs"], "Unknown format 'cvs'. Did you mean 'csv'? Known: csv, json."),
         (["--table", "run"], "Unknown table 'run'. Did you mean 'runs'?"),
-        (["--table", "runs", "-o", "x"], "-o is not valid with --table"),
+        (["--table", "runs", "--output", "x"], "--output is not valid with --table"),
         (["nowhere"], "Results folder 'nowhere' does not exist."),
         (["results", "nowhere"], "Results folder 'nowhere' does not exist."),
-        (["-o", "file"], "Output 'file/runs.csv' cannot be written: File exists."),
-        (["-o", "/proc/x"], "Output '/proc/x/runs.csv' cannot be written: No such file"),
+        (["--output", "file"], "Output 'file/runs.csv' cannot be written: File exists."),
+        (["--output", "/proc/x"], "Output '/proc/x/runs.csv' cannot be written: No such file"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -9,7 +9,7 @@ WITHOUT_TORCH = (
     "bench", "bench.analysis", "bench.cli", "bench.damping", "bench.damping_advice",
     "bench.damping_plots", "bench.damping_text", "bench.doctor", "bench.executors",
     "bench.export", "bench.export_summary", "bench.groups", "bench.history", "bench.history_plot",
-    "bench.markdown", "bench.options", "bench.plateau", "bench.plots", "bench.problems",
+    "bench.options", "bench.plateau", "bench.plots", "bench.problems",
     "bench.record", "bench.regress.baseline", "bench.regress.calibration_report",
     "bench.regress.comparison", "bench.regress.presentation", "bench.regress.sides",
     "bench.report", "bench.report.contents", "bench.report.writer", "bench.rivals", "bench.spec",

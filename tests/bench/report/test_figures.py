@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.figure import Figure as Drawn
+from matplotlib.patches import Rectangle
 
 from bench import groups
 from bench.analysis import Analysis, Profiles, analyse
@@ -162,6 +163,7 @@ def test_bars_are_medians_of_phases() -> None:
     one = analysed(records)
     figure = phase_bars.phase_bars(one, drawing.items(one, drawing.series([one])), "stem")
     assert figure is not None
-    bars = [patch.get_width() for patch in first([figure]).axes[0].patches]
+    patches = first([figure]).axes[0].patches
+    bars = [patch.get_width() for patch in patches if isinstance(patch, Rectangle)]
     np.testing.assert_allclose(bars, [1, 2, 5, 4])
     assert phase_bars.phase_bars(analysed(three(shared=True)), [], "stem") is None
