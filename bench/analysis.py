@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bench import stats, targets
 from bench.groups import Group
-from bench.record import PHASES, RunRecord
+from bench.record import DONE, PHASES, RunRecord
 from bench.stats import Spread
 from bench.summary import Row, Yardsticks, summarise
 from bench.targets import Profile, Reach
@@ -31,7 +31,8 @@ class Analysis:
         targets: Levels of the metric, easiest first.
         target: The hardest of them that at least half of the labels reach in the median; the
             easiest if none is; ``None`` without targets.
-        reached: When each run reached each target, by target and label, then by run.
+        reached: When each run reached each target, by target and label, then by run. Failed and
+            interrupted runs that had not reached it are left out: nobody knows whether they would.
         plain_gradient_s: Seconds of a plain gradient around each run; NaN if unknown.
         rankings: What is best and what cannot be told from it, by quantity: those of
             ``Row.values``, and ``target`` for the seconds to ``target``.
@@ -71,8 +72,8 @@ class Analysis:
         found = {}
         for run, reach in self.reached[target][label].items():
             value = reach.iterations if unit == "iterations" else reach.seconds
-            if unit == "gradients" and math.isfinite(value):
-                value /= self.plain_gradient_s[run]
+            if unit == "gradients":
+                value /= self.plain_gradient_s[run]  # NaN without one, also of a miss
             if not math.isnan(value):
                 found[run] = value
         return found
@@ -102,10 +103,17 @@ def analyse(group: Group, wanted: Sequence[Target] = ()) -> Analysis:
         levels = {float(level) for name, level in until if name == metric}
         levels |= set(targets.choose(group.training, metric))
     ordered = tuple(sorted(levels, reverse=better == "min"))
-    by_label = {row.label: [r for r in group.training if r.label == row.label] for row in rows}
+    by_label: dict[str, list[RunRecord]] = {}
+    for record in group.training:
+        by_label.setdefault(record.label, []).append(record)
     reached = {
         level: {
-            label: {record.key: targets.reach(record, metric, level) for record in records}
+            label: {
+                record.key: reach
+                for record in records
+                if (reach := targets.reach(record, metric, level)).iterations < math.inf
+                or record.status in DONE
+            }
             for label, records in by_label.items()
         }
         for level in ordered
@@ -130,7 +138,9 @@ def analyse(group: Group, wanted: Sequence[Target] = ()) -> Analysis:
     if target is not None:
         seconds = {row.label: found.time_to(target, row.label, "seconds") for row in rows}
         rankings["target"] = _ranking(rows, seconds, "min")
-    return replace(found, target=target, rankings=rankings, rows=_ordered(rows, found))
+    return replace(
+        found, target=target, rankings=rankings, rows=_ordered(rows, metric, better, rankings)
+    )
 
 
 def _hardest(found: Analysis) -> float | None:
@@ -142,15 +152,21 @@ def _hardest(found: Analysis) -> float | None:
     return usual[-1] if usual else next(iter(found.targets), None)
 
 
-def _ordered(rows: Sequence[Row], found: Analysis) -> list[Row]:
-    """Rows by the metric they are ranked by, labels that lost runs after the others."""
-    sign = 1 if found.better == "min" else -1
+def _ordered(
+    rows: Sequence[Row], metric: str, better: str, rankings: Mapping[str, Ranking]
+) -> list[Row]:
+    """Rows in the order of the ranking by the metric, those that it does not rank by medians."""
+    evaluated = any(row.values.get(metric) for row in rows)
+    quantity = metric if evaluated else "train_loss"
+    ranking = rankings[quantity]
+    first = [label for label in (ranking.best, *ranking.tied, *ranking.worse) if label]
+    growing = evaluated and better == "max"
 
-    def key(row: Row) -> tuple[bool, float]:
-        spread = row.metrics.get(found.metric) or row.final_loss
-        way = sign if found.metric in row.metrics else 1
-        value = way * spread.median if spread else math.nan
-        return bool(_lost(row)), value if math.isfinite(value) else math.inf
+    def key(row: Row) -> tuple[bool, int, float]:
+        spread = row.metrics.get(metric) if evaluated else row.final_loss
+        value = (-spread.median if growing else spread.median) if spread else math.inf
+        place = first.index(row.label) if row.label in first else len(first)
+        return row.label in ranking.lost, place, value
 
     return sorted(rows, key=key)
 
@@ -187,18 +203,16 @@ def _of(rows: Sequence[Row], quantity: str) -> dict[str, Mapping[str, float]]:
 
 @dataclass(frozen=True, kw_only=True)
 class Profiles:
-    """Performance profiles over all targets, seeds and problems.
+    """Performance profiles over all comparisons, targets and seeds.
 
     Attributes:
         labels: The optimizers that took part everywhere.
         by_unit: The profile by unit: ``iterations``, and ``seconds`` where they are timings.
-        problems: How many groups they are over.
         left_out: Optimizers that lack runs somewhere.
     """
 
     labels: Sequence[str]
     by_unit: Mapping[str, Profile]
-    problems: int
     left_out: Sequence[str]
 
 
@@ -225,7 +239,6 @@ def profiles(analyses: Sequence[Analysis]) -> Profiles | None:
     return Profiles(
         labels=labels,
         by_unit=by_unit,
-        problems=len(having),
         left_out=[label for label in everybody if label not in labels],
     )
 

@@ -11,6 +11,7 @@ from bench import tables
 from bench.record import DONE, RunRecord
 from bench.summary import CONDITIONS
 
+_UNSET = object()
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -22,7 +23,8 @@ class Group:
         name: Its problem and budget, and whatever else tells it from the other groups.
         training: One record per label and seed; labels that stand for several settings say which.
         yardsticks: Plain-gradient records of their sessions.
-        memory: Peak memory by label, in bytes, of every run that measured it.
+        memory: Peak memory by label, in bytes: of the training runs where they measured it, else
+            of the newest memory run.
         superseded: How many older executions of the same runs were left out.
     """
 
@@ -56,14 +58,16 @@ def split(records: Iterable[RunRecord], sweeps: Iterable[str] = ()) -> list[Grou
     kept, swept = sorted(records, key=lambda record: (record.started_at, record.key)), set(sweeps)
     found: dict[str, list[RunRecord]] = {}
     yardsticks: dict[str, list[RunRecord]] = {}
-    memory: dict[str, list[RunRecord]] = {}
+    memory: dict[str, list[int]] = {}
     for record in kept:
         if record.role == "plain_gradient":
             yardsticks.setdefault(record.session, []).append(record)
         elif record.role == "memory":
-            memory.setdefault(_memory_key(record), []).append(record)
+            if record.peak_memory_bytes is not None:
+                memory.setdefault(_memory_key(record), []).append(record.peak_memory_bytes)
         elif record.session not in swept:
-            key = json.dumps({**_conditions(record), "budget": budget(record)}, sort_keys=True)
+            limits = [record.config[name] for name in ("iterations", "seconds", "until")]
+            key = json.dumps([_conditions(record), limits], sort_keys=True, default=str)
             found.setdefault(key, []).append(record)
     names = _names(list(found.values()))
     groups = [
@@ -86,7 +90,7 @@ def _group(
     title: str,
     runs: Sequence[RunRecord],
     yardsticks: Mapping[str, Sequence[RunRecord]],
-    memory: Mapping[str, Sequence[RunRecord]],
+    memory: Mapping[str, Sequence[int]],
 ) -> Group:
     variants = [_variant(record) for record in runs]
     firsts = dict(zip(reversed(variants), reversed(runs), strict=True))
@@ -98,15 +102,13 @@ def _group(
         if key not in chosen or _worth(record) >= _worth(chosen[key]):
             chosen[key] = record
     training = [record.relabelled(label) for (label, _), record in chosen.items()]
-    measured = [*training]
-    for variant, label in labels.items():
-        measured += [
-            record.relabelled(label) for record in memory.get(_memory_key(firsts[variant]), ())
-        ]
     peaks: dict[str, list[int]] = {}
-    for record in measured:
+    for record in training:
         if record.peak_memory_bytes is not None:
             peaks.setdefault(record.label, []).append(record.peak_memory_bytes)
+    for variant, label in labels.items():
+        if label not in peaks and (runs_of_it := memory.get(_memory_key(firsts[variant]))):
+            peaks[label] = [runs_of_it[-1]]
     sessions = dict.fromkeys(record.session for record in training)
     problem = runs[0].config["problem"]
     return Group(
@@ -130,7 +132,7 @@ def _worth(record: RunRecord) -> tuple[bool, bool]:
 def _variant(record: RunRecord) -> str:
     """What a label stands for."""
     config = record.config
-    facts = [config["label"], config["optimizer"], config["settings"]]
+    facts = [config[name] for name in ("label", "optimizer", "settings", "hyperparameters")]
     return json.dumps(facts, sort_keys=True, default=str)
 
 
@@ -150,16 +152,26 @@ def _labels(variants: Mapping[str, RunRecord]) -> dict[str, str]:
 
 
 def _difference(record: RunRecord, others: Sequence[RunRecord]) -> str:
-    settings: Mapping[str, Any] = record.config["settings"]
-    differing = {
-        key: value
-        for key, value in settings.items()
-        if any(other.config["settings"].get(key) != value for other in others)
-    }
-    told = [tables.settings(differing)] if differing else []
+    """The settings, or else resolved hyperparameters, in which a record differs from others."""
+    told: list[str] = []
     if any(other.config["optimizer"] != record.config["optimizer"] for other in others):
         told.append(str(record.config["optimizer"]))
-    return ", ".join(told) or "its own defaults"
+    for kind in ("settings", "hyperparameters"):
+        own: Mapping[str, Any] = record.config[kind]
+        names = dict.fromkeys(name for other in others for name in other.config[kind])
+        differing = [
+            name
+            for name in names
+            if any(
+                other.config[kind].get(name, _UNSET) != own.get(name, _UNSET) for other in others
+            )
+        ]
+        given = {name: own[name] for name in differing if name in own}
+        told += tables.assignments(given)
+        told += [f"without {name}" for name in differing if name not in own]
+        if told:
+            break
+    return ", ".join(told)
 
 
 def _conditions(record: RunRecord) -> dict[str, str]:

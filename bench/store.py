@@ -108,6 +108,12 @@ def _require_types(record: RunRecord) -> None:
     """What would else make every reader of the folder fail, not only one of this record."""
     if record.started_at.utcoffset() != timedelta(0):
         raise ValueError("the start is not in UTC")
+    if not isinstance(record.config["seed"], int):
+        raise ValueError("the seed is no whole number")
+    if lacking := {"libc", "tuned"} - record.environment["allocator"].keys():
+        raise ValueError(f"metadata of the allocator lacks {', '.join(sorted(lacking))}")
+    if "torch" not in record.environment["versions"]:
+        raise ValueError("the version of torch is missing")
     whole = [row["iteration"] for row in (*record.evaluations, *record.curvature)]
     if not all(isinstance(count, int | float) and float(count).is_integer() for count in whole):
         raise ValueError("an evaluation or a row of curvature has no iteration")

@@ -213,6 +213,16 @@ def _row(
     )
 
 
+def _final(record: RunRecord) -> dict[str, float]:
+    """The last evaluation; what is NaN there is infinitely bad, since its model is useless."""
+    last = record.evaluations[-1]
+    worst = {"min": math.inf, "max": -math.inf}
+    return {
+        name: worst[better] if math.isnan(last[name]) else last[name]
+        for name, better in record.metrics.items()
+    }
+
+
 def _values(records: Sequence[RunRecord], yardsticks: Yardsticks) -> dict[str, dict[str, float]]:
     """What each run contributes, by quantity and run; see :class:`Row`."""
     values: dict[str, dict[str, float]] = {
@@ -228,7 +238,7 @@ def _values(records: Sequence[RunRecord], yardsticks: Yardsticks) -> dict[str, d
             found["train_loss"] = stats.final_loss(record.values["loss"])
             found["iterations"] = float(len(record.values["loss"]))
             if record.evaluations:
-                found |= {name: record.evaluations[-1][name] for name in record.metrics}
+                found |= _final(record)
             if not record.shared:
                 found["clocked_s"] = float(record.seconds.sum())
         if record.status in DONE and not record.shared and len(record.seconds):

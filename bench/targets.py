@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from bench.record import RunRecord, reaches
 
+_SMALLEST = 1e-300  # distance of levels: below it their digits cannot be counted
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reach:
@@ -118,7 +120,7 @@ def _series(low: float, high: float) -> Iterator[Decimal]:
 
 def _between(start: float, end: float, count: int) -> list[float]:
     """Levels at equal distances, both ends left out, to two significant digits of the distance."""
-    if start == end:
+    if not _SMALLEST < abs(end - start) < math.inf:
         return []
     levels, distance = np.linspace(start, end, count + 2, retstep=True)
     digits = 1 - math.floor(math.log10(abs(distance)))

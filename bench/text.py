@@ -11,6 +11,8 @@ _UNFIT = re.compile(
 )
 # an underscore within a word is none; entities and mathematics are GitHub's as well
 _MARKUP = re.compile(r"[\\|<>`*\[\]&~$]|(?<![^\W_])_|_(?![^\W_])")
+# what GitHub makes a link of without any markup: people, issues, addresses
+_LIVE = re.compile(r"@(?=\w)|#(?=\d)|:(?=//)|www(?=\.)")
 _REPLACEMENT = "\ufffd"
 _ELLIPSIS = "…"
 
@@ -34,4 +36,5 @@ def shorten(text: str, length: int) -> str:
 
 def escape_markdown(text: str) -> str:
     """Keep text from ending a cell of a table or becoming markup."""
-    return _MARKUP.sub(r"\\\g<0>", text).replace("\n", " ")
+    escaped = _MARKUP.sub(r"\\\g<0>", text).replace("\n", " ")
+    return _LIVE.sub(r"\g<0><!-- -->", escaped)

@@ -40,13 +40,13 @@ def report(
     of their own; sweeps, throughput over time and a calibration have theirs.
     """
     from bench import options
-    from bench.report import contents, writer
+    from bench.report import contents, material, writer
 
     folders = results or [Path("results")]
     wanted = [found for text in target or [] if (found := options.parse_until(text, "--target"))]
-    material = contents.gather(folders)
+    held = material.gather(folders)
     made = contents.of_results(
-        material,
+        held,
         shared.command_line(),
         problems=_listed(problem),
         labels=_listed(optimizer),

@@ -1,7 +1,7 @@
 """What a comparison found, in words: per iteration, per second, at which cost, and what is tied."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bench import groups
 from bench.analysis import Analysis
@@ -62,31 +62,46 @@ def _against(ranking: Ranking) -> str:
 
 
 def _per_second(one: Analysis) -> str:
-    """Who reached the target first."""
+    """Who reached the target first, and who did not get there."""
     ranking = one.rankings.get("target")
     if one.target is None or ranking is None:
         return ""
-    spreads = {
-        row.label: spread
-        for row in one.rows
-        if (spread := one.spread_to(one.target, row.label, "seconds")) is not None
-    }
-    if not spreads:
-        return ""
-    missed = [label for label, spread in spreads.items() if math.isinf(spread.median)]
     target = f"{one.split} {one.metric} {one.target:g}"
-    never = f" {_listed(missed)} did not get there." if missed else ""
+    times = {label: one.time_to(one.target, label, "seconds") for label in one.labels}
+    times = {label: by_run for label, by_run in times.items() if by_run}
+    if not times:
+        return ""
+    missed = _missed(times)
     first = ranking.best or ranking.leader
-    if first is None or math.isinf(spreads[first].median):
-        return f"Per second, no optimizer reached {target} in all of its runs.{never}"
-    said = (
-        f"Per second, {first} is the first to reach {target}, in "
-        f"{significant(spreads[first].median)} s"
-    )
+    if first is None:
+        none = all(math.inf in by_run.values() for by_run in times.values())
+        why = "none did in all of its runs" if none else _lower(ranking.reason).rstrip(".")
+        return f"Per second, no optimizer can be called the first to reach {target}: {why}.{missed}"
+    spread = one.spread_to(one.target, first, "seconds")
+    assert spread is not None
+    if len(one.rows) == 1:
+        return f"{first} reaches {target} in {significant(spread.median)} s."
+    said = f"Per second, {first} is the first to reach {target}, in {significant(spread.median)} s"
     if ranking.best is None:
-        return f"{said}, but {_lower(ranking.reason)}{never}"
-    others = len(one.rows) - len(missed) > 1 and (ranking.tied or ranking.worse)
-    return f"{said}" + (f"; {_against(ranking)}" if others else "") + f".{never}"
+        why = ranking.reason
+        if len(times) < 2:
+            why = "The others have no timings."
+        return f"{said}, but {_lower(why)}{missed}"
+    against = f"; {_against(ranking)}" if ranking.tied or ranking.worse else ""
+    return f"{said}{against}.{missed}"
+
+
+def _missed(times: Mapping[str, Mapping[str, float]]) -> str:
+    """Who missed the target, in some runs or in all; each sentence begins with a space."""
+    partly, never = [], []
+    for label, by_run in times.items():
+        reached = sum(value < math.inf for value in by_run.values())
+        if not reached:
+            never.append(label)
+        elif reached < len(by_run):
+            partly.append(f"{reached} of {len(by_run)} runs of {label}")
+    said = f" Only {_listed(partly)} reached it." if partly else ""
+    return said + (f" {_listed(never)} never did." if never else "")
 
 
 def _cost(one: Analysis) -> str:

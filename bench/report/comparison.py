@@ -54,7 +54,8 @@ def section(one: Analysis, index: int, known: Sequence[Series], command: str) ->
             Paragraph(
                 text="Lines are medians over seeds, bands their 95 % interval (fewer than six "
                 "seeds: their range). Losses are means over the last 10 mini-batches. A cross is "
-                "where a run diverged. A gradient-equivalent is the time of one plain gradient."
+                "where a run diverged; from there on it counts as infinitely bad. A "
+                "gradient-equivalent is the time of one plain gradient."
             )
         )
     blocks += _targets(one, items, stem, index)
@@ -94,8 +95,9 @@ def _targets(one: Analysis, items: Items, stem: str, place: int) -> list[Block]:
                 runs=anchor(place, position),
                 quantity=target_name(one, level) if timed else "iterations",
             )  # fmt: skip
-            reached = sum(math.isfinite(value) for value in values.values())
-            detail = ", ".join(filter(None, [cell.detail, f"{reached} of {len(values)} runs"]))
+            steps = one.time_to(level, row.label, "iterations")
+            reached = sum(math.isfinite(value) for value in steps.values())
+            detail = ", ".join(filter(None, [cell.detail, f"{reached} of {len(steps)} runs"]))
             cells.append(replace(cell, detail=detail))
         rows.append(Row(cells=cells, series=index.get(row.label)))
     found = target_figures.times_to_targets(one, items, stem)
@@ -148,7 +150,7 @@ def _runs(one: Analysis, row: Summary, name: str) -> Table:
         *((f"{phase} ms", row.values.get(f"{phase}_s", {}), milliseconds) for phase in PHASES),
         ("cost", row.values.get("plain_gradients", {}), times),
     ]
-    records = {r.key: r for r in one.group.training if r.label == row.label}
+    records = {record.key: record for record in one.records[row.label]}
     return Table(
         caption=f"Runs of {row.label}",
         anchor=name,

@@ -1,5 +1,6 @@
 """Convergence: the loss and the held-out metric against iterations, seconds and gradients."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -8,6 +9,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawn
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from bench import plots, stats
@@ -21,6 +23,7 @@ from bench.text import short
 MOST_SEEDS = 12
 SMOOTHING = 10
 _POINTS = 120
+_LARGEST = 1e150
 
 
 def losses(one: Analysis, items: Items, stem: str) -> list[Figure]:
@@ -56,7 +59,8 @@ def _figures(
     markers: bool,
     growing: bool = False,
 ) -> Iterator[Figure]:
-    for axis, curves in found.items():
+    for axis, drawn in found.items():
+        curves = {index: curve for index, curve in drawn.items() if len(curve.x)}
         if not curves:
             continue
         values = np.concatenate([curve.shown for curve in curves.values()])
@@ -106,7 +110,7 @@ def _draw(
             _show_the_ends(axes, [curve.middle for curve in curves.values()])
         axes.set_xlabel(axis)
         axes.set_ylabel(short(name))
-        drawing.legend(figure, axes)
+        drawing.legend(figure, axes, {index: items[index].label for index in curves})
     return figure
 
 
@@ -119,7 +123,7 @@ def _loss_curves(one: Analysis, items: Items, axis: str) -> dict[int, "_Curve"]:
             where = _positions(
                 one, record, record.values["iteration"], np.cumsum(record.seconds), axis
             )
-            kept = np.isfinite(loss)  # a diverged run's last loss is not
+            kept = _drawable(loss)  # a diverged run's last loss is not
             if len(where) and kept.any():
                 runs.append(_Run(where[kept], _trailing_mean(loss[kept]), record.status))
         if runs:
@@ -129,19 +133,27 @@ def _loss_curves(one: Analysis, items: Items, axis: str) -> dict[int, "_Curve"]:
 
 def _metric_curves(one: Analysis, items: Items, axis: str) -> dict[int, "_Curve"]:
     found = {}
+    worst = math.inf if one.better == "min" else -math.inf
     for index, item in items:
-        runs = []
+        runs: list[_Run] = []
+        iterations: list[Array] = []
         for record in one.records[item.label]:
             table = np.array(
                 [(e["iteration"], e["seconds"], e[one.metric]) for e in record.evaluations]
             ).reshape(-1, 3)
             where = _positions(one, record, table[:, 0], table[:, 1], axis)
-            kept = np.isfinite(table[:, 2])
-            if len(where) and kept.any():
-                runs.append(_Run(where[kept], table[kept, 2], record.status))
+            values = np.where(_drawable(table[:, 2]), table[:, 2], np.nan)
+            if len(where) and np.isfinite(values).any():
+                runs.append(_Run(where, values, record.status))
+                iterations.append(table[:, 0])
         if runs:
-            found[index] = _evaluations(runs)
+            found[index] = _evaluations(runs, iterations, worst)
     return found
+
+
+def _drawable(values: Array) -> NDArray[np.bool_]:
+    """Which values are finite, and not so large that means and ticks of them overflow."""
+    return np.isfinite(values) & (np.abs(np.nan_to_num(values)) < _LARGEST)
 
 
 def _positions(
@@ -184,11 +196,12 @@ class _Curve:
     @property
     def shown(self) -> Array:
         """All values that are drawn."""
-        return np.concatenate([self.low, self.middle, self.high, *(run.y for run in self.runs)])
+        values = np.concatenate([self.low, self.middle, self.high, *(run.y for run in self.runs)])
+        return values[np.isfinite(values)]
 
 
 def _curve(runs: Sequence[_Run], *, aligned: bool) -> _Curve:
-    """The median of curves over common positions: of iterations as they are, of times on a grid."""
+    """The median of losses over common positions: iterations as they are, times on a grid."""
     if aligned:
         x = np.unique(np.concatenate([run.x for run in runs]))
         x = x[_thin(len(x))]
@@ -196,29 +209,51 @@ def _curve(runs: Sequence[_Run], *, aligned: bool) -> _Curve:
         for row, run in zip(values, runs, strict=True):
             here = np.isin(x, run.x)
             row[here] = run.y[np.isin(run.x, x)]
-    else:
-        x, curves = stats.on_common_grid(
-            [run.x for run in runs],
-            [run.y for run in runs],
-            _POINTS,
-            [run.status == "completed" for run in runs],
-        )
-        values = np.array(curves)
-    return _band(x, values, runs)
+        return _band(x, values, runs, math.inf)
+    return _on_grid(runs, math.inf)
 
 
-def _evaluations(runs: Sequence[_Run]) -> _Curve:
-    """The median over runs of each evaluation, at the median of where they stand."""
-    points = max(len(run.x) for run in runs)
-    x, y = np.full((len(runs), points), np.nan), np.full((len(runs), points), np.nan)
+def _evaluations(runs: Sequence[_Run], iterations: Sequence[Array], worst: float) -> _Curve:
+    """The median of evaluations: at each one, if all runs have the same, else on a grid.
+
+    Args:
+        runs: The evaluations of each run.
+        iterations: Where they are, by run.
+        worst: What a diverged run counts as from its end on.
+    """
+    longest = max(iterations, key=len)
+    if not all(np.array_equal(own, longest[: len(own)]) for own in iterations):
+        return _on_grid(runs, worst)
+    x, y = (np.full((len(runs), len(longest)), np.nan) for _ in range(2))
     for row, run in enumerate(runs):
         x[row, : len(run.x)], y[row, : len(run.y)] = run.x, run.y
-    return _band(np.nanmedian(x, axis=0), y, runs)
+        if run.status == "diverged":
+            y[row, len(run.y) :] = worst
+    return _band(np.nanmedian(x, axis=0), y, runs, worst)
 
 
-def _band(x: Array, values: Array, runs: Sequence[_Run]) -> _Curve:
+def _on_grid(runs: Sequence[_Run], worst: float) -> _Curve:
+    """The median of curves, interpolated at common positions."""
+    known = [np.isfinite(run.y) for run in runs]
+    x, curves = stats.on_common_grid(
+        [run.x[own] for run, own in zip(runs, known, strict=True)],
+        [run.y[own] for run, own in zip(runs, known, strict=True)],
+        _POINTS,
+        [run.status == "completed" for run in runs],
+    )
+    return _band(x, np.array(curves), runs, worst)
+
+
+def _band(x: Array, values: Array, runs: Sequence[_Run], worst: float) -> _Curve:
+    """The median of values ``[runs, points]``; a diverged run is the worst from its end on."""
+    for row, run in zip(values, runs, strict=True):
+        if run.status == "diverged":
+            row[x > run.x[-1]] = worst
     middle, low, high = stats.median_band(values)
     kept = np.isfinite(middle)
+    finite = values[np.isfinite(values)]
+    if len(finite):
+        low, high = (np.clip(end, finite.min(), finite.max()) for end in (low, high))
     few = [
         _Run(run.x[thin], run.y[thin], run.status)
         for run in runs[:MOST_SEEDS]
@@ -230,8 +265,14 @@ def _band(x: Array, values: Array, runs: Sequence[_Run]) -> _Curve:
         low=low[kept],
         high=high[kept],
         runs=few,
-        diverged=[(run.x[-1], run.y[-1]) for run in runs if run.status == "diverged"],
+        diverged=[_end(run) for run in runs if run.status == "diverged"],
     )
+
+
+def _end(run: _Run) -> tuple[float, float]:
+    """Where a run was seen last."""
+    last = np.flatnonzero(np.isfinite(run.y))[-1]
+    return float(run.x[last]), float(run.y[last])
 
 
 def _thin(count: int) -> NDArray[np.int_]:
@@ -241,10 +282,8 @@ def _thin(count: int) -> NDArray[np.int_]:
 
 def _trailing_mean(values: Array) -> Array:
     """The mean of the last ``SMOOTHING`` values at each place, of fewer at the start."""
-    sums = np.cumsum(np.concatenate([[0.0], values]))
-    ends = np.arange(1, len(values) + 1)
-    starts = np.maximum(0, ends - SMOOTHING)
-    return (sums[ends] - sums[starts]) / (ends - starts)
+    padded = np.concatenate([np.full(SMOOTHING - 1, np.nan), values])
+    return np.nanmean(sliding_window_view(padded, SMOOTHING), axis=1)
 
 
 def _draw_curve(axes: Axes, index: int, item: Series, curve: _Curve, *, markers: bool) -> None:
@@ -260,7 +299,7 @@ def _draw_curve(axes: Axes, index: int, item: Series, curve: _Curve, *, markers:
     marker = item.marker if markers or len(curve.x) == 1 else None
     lines = axes.plot(
         curve.x, curve.middle, color=item.colour, ls=item.dash, lw=1.8, marker=marker, ms=5,
-        label=item.label,
+        label=drawing.KEY,
     )  # fmt: skip
     drawing.mark(lines, index)
     for end in curve.diverged:

@@ -5,7 +5,7 @@ Artists carry in their ``gid`` which optimizer they belong to; see ``document.Va
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -20,6 +20,7 @@ from bench.report.document import Scale, Series
 from bench.text import short
 
 MOST_SERIES = 12
+KEY = "in the key"
 _WIDTH, _PLOT_HEIGHT, _LINE = 4.6, 2.9, 0.21  # inches
 
 Array = NDArray[np.float64]
@@ -70,11 +71,16 @@ def empty(labels: Sequence[str]) -> tuple[Drawn, Axes]:
     return figure, axes
 
 
-def legend(figure: Drawn, axes: Axes) -> None:
-    """Put the key of a figure below its axes; its entries belong to optimizers, too."""
-    handles, labels = axes.get_legend_handles_labels()
-    if not handles:
-        return
+def legend(figure: Drawn, axes: Axes, names: Mapping[int, str]) -> None:
+    """Put the key of a figure below its axes; its entries belong to optimizers, too.
+
+    Args:
+        figure: The figure.
+        axes: Its axes; the lines with the label ``KEY`` are in the key.
+        names: Labels by index. Matplotlib would pass over those that begin with an underscore.
+    """
+    handles = [line for line in axes.lines if line.get_label() == KEY]
+    labels = [names[int(str(line.get_gid()).split(":")[1])] for line in handles]
     key = figure.legend(
         handles, [short(label) for label in labels], loc="lower center", ncols=_columns(labels),
         frameon=False, fontsize=9, handlelength=2.4, columnspacing=1.2, borderaxespad=0.1,

@@ -54,15 +54,15 @@ def table(analyses: Sequence[Analysis], known: Sequence[Series]) -> Table:
             help="Clocked seconds, without evaluation, until the first evaluation at the target; "
             "∞ for runs that never got there.",
         ),
-        Column(name="ms per iteration", numeric=True, help=TIME_HELP),
-        *(Column(name=phase, numeric=True, help=TIME_HELP) for phase in PHASES),
-        Column(name="cost", numeric=True, help=COST_HELP),
-        Column(name="peak memory", numeric=True, help=MEMORY_HELP),
         Column(
             name="completed",
             numeric=True,
             help=STATUS_HELP,
         ),
+        Column(name="ms per iteration", numeric=True, help=TIME_HELP),
+        *(Column(name=phase, numeric=True, help=TIME_HELP) for phase in PHASES),
+        Column(name="cost", numeric=True, help=COST_HELP),
+        Column(name="peak memory", numeric=True, help=MEMORY_HELP),
     ]
     index = {item.label: at for at, item in enumerate(known)}
     rows = []
@@ -85,10 +85,11 @@ def table(analyses: Sequence[Analysis], known: Sequence[Series]) -> Table:
         notes=[
             "Medians over seeds, below them the 95 % interval of the median, or the range of "
             "fewer than six seeds (three seeds' range holds the median with 75 %, five seeds' "
-            "with 94 %). Best and tied: what cannot be told from the best with 95 % confidence, "
-            "compared seed by seed; of a column without marks nothing can be told. "
-            "Optimizers that lost runs are never called best while others lost none. "
-            "A number leads to the runs behind it.",
+            "with 94 %). Best is the best mean over the seeds that all have (of logarithms for "
+            "losses, times and costs); tied is what cannot be told from it with 95 % confidence, "
+            "compared seed by seed; in a column without marks nothing can be told. Optimizers that "
+            "lost runs are never called best while others lost none. A number leads to the runs "
+            "behind it; peak memory is measured in a run of its own.",
         ],
     )
 
@@ -118,6 +119,7 @@ def _main_cells(
         ),
         cell(row.final_loss, significant, "train_loss", "train loss"),
         target,
+        _completed(row, runs),
         cell(row.iteration_s, milliseconds, "iteration_s", "total ms"),
         *(
             cell(row.phase_s.get(phase), milliseconds, f"{phase}_s", f"{phase} ms")
@@ -125,7 +127,6 @@ def _main_cells(
         ),
         cell(row.plain_gradients, times, "plain_gradients", "cost"),
         number(row.peak_memory_bytes, mebibytes, {}, {}),
-        _completed(row, runs),
     ]
 
 

@@ -8,6 +8,11 @@ from bench import groups, tables
 from bench.record import RunRecord
 from bench.report.document import Facts
 
+_OPTIONS = (
+    "iterations", "seconds", "batch_size", "device", "dtype", "split", "eval_every",
+    "curvature_every", "data_root",
+)  # fmt: skip
+
 
 def facts(records: Sequence[RunRecord], command: str) -> Facts:
     """Command, data, budget, machine and software behind runs of the same conditions."""
@@ -52,28 +57,37 @@ def facts(records: Sequence[RunRecord], command: str) -> Facts:
 def rerun(records: Sequence[RunRecord]) -> str:
     """The command line that makes these runs again, where the command line can.
 
-    Labels that the report gave itself are made fit for it.
+    Labels that the report gave itself are made fit for it. Optimizers that ran with different seeds
+    get a command each.
     """
-    config = records[0].config
-    labels: dict[str, Mapping[str, Any]] = {}
+    labels: dict[str, list[RunRecord]] = {}
     for record in records:
-        labels.setdefault(record.label, record.config)
-    names, settings = [], []
+        labels.setdefault(record.label, []).append(record)
+    by_seeds: dict[tuple[int, ...], dict[str, Mapping[str, Any]]] = {}
     for position, (label, own) in enumerate(labels.items()):
         short = label if label.isidentifier() else f"optimizer{position + 1}"
-        optimizer = str(own["optimizer"])
-        names.append(optimizer if optimizer == short else f"{short}={optimizer}")
-        settings += [f"{short}.{text}" for text in tables.assignments(own["settings"])]
-    seeds = sorted({record.config["seed"] for record in records})
+        seeds = tuple(sorted({record.config["seed"] for record in own}))
+        by_seeds.setdefault(seeds, {})[short] = own[0].config
+    return " && ".join(_command(seeds, configs) for seeds, configs in by_seeds.items())
+
+
+def _command(seeds: Sequence[int], configs: Mapping[str, Mapping[str, Any]]) -> str:
+    """The command for optimizers of the same seeds, by label."""
+    config = next(iter(configs.values()))
+    names = [
+        str(own["optimizer"]) if own["optimizer"] == label else f"{label}={own['optimizer']}"
+        for label, own in configs.items()
+    ]
     words = ["optbench", "run", "-p", str(config["problem"]), "-o", ",".join(names)]
-    for text in settings:
-        words += ["--set", text]
+    for label, own in configs.items():
+        for text in tables.assignments(own["settings"]):
+            words += ["--set", f"{label}.{text}"]
     words += ["--seeds", _seeds(seeds)]
-    for name in ("iterations", "seconds", "batch_size", "device", "dtype", "split", "eval_every"):
+    for name in _OPTIONS:
         if config.get(name) is not None:
             words += [f"--{name.replace('_', '-')}", str(config[name])]
     if config["until"]:
-        words += ["--until", "{}={:g}".format(*config["until"])]
+        words += ["--until", "{}={!r}".format(*config["until"])]
     return shlex.join(words)
 
 

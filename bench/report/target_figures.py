@@ -1,4 +1,4 @@
-"""Time to target, and performance profiles over targets, seeds and problems."""
+"""Time to target, and performance profiles over comparisons, targets and seeds."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -90,7 +90,7 @@ def _draw_times(*, one: Analysis, items: Items, spreads: Spreads, name: str, y: 
                 lines += axes.plot(
                     x, middle, item.marker, color=item.colour, ms=6, mew=1.4,
                     mfc=item.colour if spread.median < math.inf else "none",
-                    label=item.label if number == 0 else None,
+                    label=drawing.KEY if number == 0 else None,
                 )  # fmt: skip
                 drawing.mark(lines, index)
         _targets_axis(axes, one)
@@ -106,7 +106,7 @@ def _draw_times(*, one: Analysis, items: Items, spreads: Spreads, name: str, y: 
                 "never (∞)", (0.01, missed), xycoords=("axes fraction", "data"), xytext=(0, 3),
                 textcoords="offset points", fontsize=8,
             )  # fmt: skip
-        drawing.legend(figure, axes)
+        drawing.legend(figure, axes, {index: item.label for index, item in items})
     return figure
 
 
@@ -154,7 +154,7 @@ def _draw_profile(profile: Profile, items: Items, shares: Sequence[drawing.Array
         for (number, item), share in zip(items, shares, strict=True):
             lines = axes.step(
                 x, 100 * np.append(share, share[-1]), where="post", color=item.colour,
-                ls=item.dash, label=item.label, marker=item.marker, ms=4,
+                ls=item.dash, label=drawing.KEY, marker=item.marker, ms=4,
                 markevery=max(1, len(x) // 6),
             )  # fmt: skip
             drawing.mark(lines, number)
@@ -163,6 +163,6 @@ def _draw_profile(profile: Profile, items: Items, shares: Sequence[drawing.Array
         plots.log_ticks(axes.xaxis, 1, end)
         axes.set_ylim(-3, 103)
         axes.set_xlabel("at most so many times the fastest")
-        axes.set_ylabel("% of targets, seeds and problems")
-        drawing.legend(figure, axes)
+        axes.set_ylabel("% of targets and seeds")
+        drawing.legend(figure, axes, {index: item.label for index, item in items})
     return figure

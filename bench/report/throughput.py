@@ -8,9 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from bench import history_plot, store
-from bench.history import TOTAL, Series
+from bench.history import MIN_SEGMENT, TOTAL, Series
 from bench.record import PHASES
 from bench.regress import calibration_report
+from bench.regress.procedure import THRESHOLD
 from bench.report.cells import milliseconds, plain_table, times
 from bench.report.document import (
     Block,
@@ -61,9 +62,10 @@ def over_time(series: Sequence[Series]) -> Section | None:
             )
         )
     if not any(item.changes for item in long):
-        blocks.append(
-            Paragraph(text="No change point: no level moved for good by more than 2.5 %.")
-        )
+        enough = any(len(item.points) >= 2 * MIN_SEGMENT for item in long)
+        none = f"No change point: no level moved for good by more than {100 * THRESHOLD:g} %."
+        few = f"Fewer than {2 * MIN_SEGMENT} sessions are too few to look for changes."
+        blocks.append(Paragraph(text=none if enough else few))
     if len(long) > DRAWN:
         blocks.append(Paragraph(text=f"{len(long) - DRAWN} more series: see 'optbench history'."))
     return Section(

@@ -5,6 +5,7 @@ import itertools
 import re
 import signal
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -79,10 +80,10 @@ def _make(folder: Path) -> None:
 
 
 def _check_stems(stems: list[str]) -> None:
-    for stem in stems:
+    for stem, count in Counter(stems).items():
         if not _STEM.fullmatch(stem):
             raise ValueError(f"A figure's stem is of a-z, 0-9 and '-', not {stem!r}.")
-        if stems.count(stem) > 1:
+        if count > 1:
             raise ValueError(f"Two figures have the stem {stem!r}.")
 
 

@@ -122,3 +122,36 @@ def test_there_is_no_profile_of_one_optimizer_or_one_target() -> None:
     alone = [record for record in two() if record.label == "good"]
     assert profiles([analysed(alone)]) is None
     assert profiles([analysed(two(), wanted=[("accuracy", 0.5)])]) is None
+
+
+def test_a_run_that_ends_with_nan_is_lost_and_never_best() -> None:
+    def ending(label: str, accuracy: float, seed: int) -> RunRecord:
+        evaluations = [{"iteration": 3.0, "seconds": 0.03, "loss": 1.0, "accuracy": accuracy}]
+        return made_record(label=label, seed=seed, minutes=seed, evaluations=evaluations)
+
+    accuracies = {"a": (math.nan, 0.971, 0.972), "b": (0.9, 0.901, 0.902)}
+    one = analysed([ending(n, value, s) for n, row in accuracies.items()
+                    for s, value in enumerate(row)])  # fmt: skip
+    assert one.rankings["accuracy"].best == "b"
+    assert one.rankings["accuracy"].lost == ("a",)
+    assert one.labels == ["b", "a"]
+    assert one.rows[1].metrics["accuracy"].low == -math.inf
+
+
+def test_rows_are_in_the_order_of_means_where_seeds_can_tell() -> None:
+    ends = {"A": (0.96, 0.97, 0.6), "B": (0.95, 0.951, 0.949)}
+    one = analysed([run(n, seed, end) for n, row in ends.items() for seed, end in enumerate(row)])
+    assert one.rankings["accuracy"].best == "B"
+    assert one.labels == ["B", "A"]
+
+
+def test_a_run_that_was_interrupted_before_a_target_does_not_count() -> None:
+    records = [run("a", 0, 0.9), run("a", 1, 0.9, status="interrupted", evaluations=[])]
+    one = analysed(records, wanted=[("accuracy", 0.5)])
+    assert list(one.time_to(0.5, "a", "iterations").values()) == [2.0]
+
+
+def test_misses_without_a_plain_gradient_have_no_gradient_equivalents() -> None:
+    one = analysed(two(), wanted=[("accuracy", 0.9)])
+    assert one.time_to(0.9, "poor", "gradients") == {}
+    assert set(one.time_to(0.9, "poor", "seconds").values()) == {math.inf}

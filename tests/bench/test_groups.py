@@ -107,13 +107,35 @@ def test_yardsticks_and_memory_go_to_their_group() -> None:
         made_record(role="plain_gradient", label="plain gradient", session="other"),
         made_record(role="plain_gradient", label="plain gradient", problem="quadratic"),
         made_record(role="memory", peak_memory_bytes=5),
-        made_record(role="memory", peak_memory_bytes=7, session="other"),
+        made_record(role="memory", peak_memory_bytes=7, session="other", minutes=1),
         made_record(role="memory", peak_memory_bytes=9, settings={"lr": 3}),
     ]
     group = only(records)
     assert len(group.yardsticks) == 1
-    assert group.memory == {"sgd": [5, 7]}
+    assert group.memory == {"sgd": [7]}  # the newest
 
 
 def test_peak_memory_of_training_itself_counts() -> None:
     assert only([made_record(peak_memory_bytes=11)]).memory == {"sgd": [11]}
+
+
+def test_a_setting_that_is_lacking_is_said_to_be() -> None:
+    records = [
+        made_record(settings={"lr": 0.1}),
+        made_record(settings={"lr": 0.1, "momentum": 0.9}),
+    ]
+    labels = [record.label for record in only(records).training]
+    assert labels == ["sgd (without momentum)", "sgd (momentum=0.9)"]
+
+
+def test_resolved_hyperparameters_tell_runs_apart_where_settings_do_not() -> None:
+    records = [
+        made_record(settings={}, hyperparameters={"lr": 0.1, "eps": 1}),
+        made_record(settings={}, hyperparameters={"lr": 0.2, "eps": 1}),
+    ]
+    assert [r.label for r in only(records).training] == ["sgd (lr=0.1)", "sgd (lr=0.2)"]
+
+
+def test_budgets_that_are_written_alike_are_not_the_same() -> None:
+    records = [made_record(until=("accuracy", value)) for value in (0.99999901, 0.99999949)]
+    assert len(groups.split(records)) == 2

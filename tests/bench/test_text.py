@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bench.text import plain, shorten
+from bench.text import escape_markdown, plain, shorten
 from tests.bench.report.documents import HOSTILE
 
 
@@ -42,3 +42,19 @@ def test_plain_text_stays_as_it_is(text: str) -> None:
 )
 def test_long_text_ends_in_an_ellipsis(text: str, short: str) -> None:
     assert shorten(text, 5) == short
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a|b<c>*[x](y)`", r"a\|b\<c\>\*\[x\](y)\`"),
+        ("mnist_cnn _x_", r"mnist_cnn \_x\_"),
+        ("@octocat", "@<!-- -->octocat"),
+        ("fixes #12", "fixes #<!-- -->12"),
+        ("http://x.org www.x.org", "http:<!-- -->//x.org www<!-- -->.x.org"),
+        ("a @ b # c: d", "a @ b # c: d"),
+    ],
+    ids=["markup", "underscores", "people", "issues", "addresses", "none of it"],
+)
+def test_nothing_becomes_markup_or_a_link(text: str, shown: str) -> None:
+    assert escape_markdown(text) == shown

@@ -12,6 +12,7 @@ import pytest
 from bench import store
 from bench.record import RunRecord
 from bench.report import contents, writer
+from bench.report.material import gather
 from tests.bench.records import made_curvature, made_record
 from tests.browser.conftest import Open
 from tests.browser.layout import flaws
@@ -59,8 +60,8 @@ def page_of(folder: Path, records: list[RunRecord]) -> Path:
     (folder / "results" / "runs").mkdir(parents=True)
     for record in records:
         store.save(record, folder / "results")
-    material = contents.gather([folder / "results"])
-    return writer.write(folder / "report", contents.of_results(material, "optbench report"))
+    held = gather([folder / "results"])
+    return writer.write(folder / "report", contents.of_results(held, "optbench report"))
 
 
 def comparison() -> list[RunRecord]:
@@ -81,6 +82,12 @@ def test_a_comparison_works_from_end_to_end(tmp_path: Path, open_page: Open) -> 
         expect(figure).to_have_accessible_name(SOME_TEXT)
         expect(figure).to_have_accessible_description(SOME_TEXT)
     drawn = page.locator('svg [data-series="2"]:visible').count()
+    accuracy = page.locator("figure", has_text="Test accuracy against").locator(".variant:visible")
+    for log_y, log_x, scale in ((1, 1, "log"), (0, 1, "log"), (1, 0, "linear")):
+        page.get_by_role("checkbox", name="Logarithmic x").set_checked(bool(log_x))
+        page.get_by_role("checkbox", name="Logarithmic y").set_checked(bool(log_y))
+        shown = [one.get_attribute("data-x") for one in accuracy.all()]
+        assert shown == [scale] * 3  # although they have no logarithmic y axis
     assert drawn > 10
     page.get_by_role("checkbox", name="poor", exact=True).uncheck()
     assert names.all_inner_texts()[0] == "sgd" or not names.first.is_visible()

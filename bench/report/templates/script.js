@@ -78,8 +78,11 @@
     const x = wanted("x"), y = wanted("y");
     for (const figure of all("figure")) {
       const variants = all(".variant", figure);
-      const fits = variants.filter((one) => one.dataset.y === y);
-      const chosen = fits.find((one) => one.dataset.x === x) ?? fits[0];
+      // A figure may lack a scale: then the other axis alone decides.
+      const has = (axis, scale) => variants.some((one) => one.dataset[axis] === scale);
+      const fits = (one) => (!has("x", x) || one.dataset.x === x)
+        && (!has("y", y) || one.dataset.y === y);
+      const chosen = variants.find(fits);
       if (chosen) for (const one of variants) one.hidden = one !== chosen;
     }
   }

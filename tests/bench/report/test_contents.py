@@ -11,8 +11,8 @@ from bench import damping_advice, store
 from bench.damping import Swept
 from bench.record import RunRecord
 from bench.report import contents, writer
-from bench.report.contents import Material
 from bench.report.document import Block, Figures, Folded, Paragraph, Report, Table
+from bench.report.material import Material, gather
 from optimizers.errors import UsageError
 from tests.bench.damping_cases import LOSS, SGD, outcome, trial, valley
 from tests.bench.records import made_curvature, made_record
@@ -162,7 +162,7 @@ def test_mixed_versions_commits_and_seeds_are_warned_of() -> None:
 
 def test_older_executions_and_a_single_seed_are_warned_of() -> None:
     said = " ".join(made([made_record(), made_record(minutes=1)]).warnings)
-    assert "1 older executions" in said
+    assert "Older executions of the same runs are left out (1)" in said
     assert "One seed only" in said
 
 
@@ -298,7 +298,25 @@ def test_folders_are_merged_and_what_is_damaged_is_named(tmp_path: Path) -> None
     (tmp_path / "a" / "sweeps").mkdir()
     (tmp_path / "a" / "sweeps" / "bad.json").write_text("{")
     with pytest.warns(store.DamagedRecordWarning, match=r"bad\.json"):
-        material = contents.gather([tmp_path / "a", tmp_path / "b", tmp_path / "both"])
-    assert len(material.records) == 8
+        held = gather([tmp_path / "a", tmp_path / "b", tmp_path / "both"])
+    assert len(held.records) == 8
     with pytest.raises(UsageError, match="does not exist"):
-        contents.gather([tmp_path / "nowhere"])
+        gather([tmp_path / "nowhere"])
+
+
+def test_a_label_that_the_report_made_can_be_named(tmp_path: Path) -> None:
+    records = [made_record(settings={"lr": lr}, run_id=f"{lr}") for lr in (0.1, 0.2)]
+    assert made(records, labels=["sgd (lr=0.1)"]).title == "mnist_logreg: sgd (lr=0.1)"
+    assert len(made(records, labels=["sgd"]).series) == 2
+
+
+def test_short_histories_are_not_said_to_be_steady() -> None:
+    def told(sessions: int) -> str:
+        records = [
+            made_record(session=f"s{n}", minutes=n, seed=0, run_id=f"{n}") for n in range(sessions)
+        ]
+        found = [section for section in made(records).sections if section.anchor == "history"]
+        return " ".join(b.text for s in found for b in s.blocks if isinstance(b, Paragraph))
+
+    assert "Fewer than 8 sessions are too few" in told(6)
+    assert "No change point: no level moved for good by more than 2.5 %." in told(8)

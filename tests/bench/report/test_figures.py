@@ -142,9 +142,7 @@ def test_times_to_targets_show_medians_and_misses() -> None:
 
 def test_profiles_are_steps_of_their_shares() -> None:
     times = np.array([[1.0, 2.0], [2.0, 1.0], [1.0, math.inf], [1.0, 3.0]])
-    found = Profiles(
-        labels=["a", "b"], by_unit={"seconds": profile(times)}, problems=1, left_out=[]
-    )
+    found = Profiles(labels=["a", "b"], by_unit={"seconds": profile(times)}, left_out=[])
     records = [made_record(label=label, run_id=label) for label in ("a", "b")]
     known = drawing.series([analysed(records)])
     (figure,) = target_figures.performance_profiles(found, known)
@@ -167,3 +165,63 @@ def test_bars_are_medians_of_phases() -> None:
     bars = [patch.get_width() for patch in patches if isinstance(patch, Rectangle)]
     np.testing.assert_allclose(bars, [1, 2, 5, 4])
     assert phase_bars.phase_bars(analysed(three(shared=True)), [], "stem") is None
+
+
+def evaluated(seed: int, every: int, **fields: Any) -> RunRecord:
+    """A run of 60 iterations whose accuracy grows by a hundredth in each."""
+    evaluations = [
+        {"iteration": float(n), "seconds": n / 100, "loss": 1.0, "accuracy": n / 100}
+        for n in range(0, 61, every)
+    ]
+    return made_record(
+        seed=seed, minutes=seed, losses=[1.0] * 60, evaluations=evaluations, **fields
+    )
+
+
+def metric_line(records: list[RunRecord], number: int = 0) -> Any:
+    one = analysed(records)
+    figures = convergence.metrics(one, drawing.items(one, drawing.series([one])), "stem")
+    (line,) = [x for x in lines(first(figures, number)) if x.get_marker() != "x"]
+    return line
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["iterations", "seconds"])
+def test_runs_evaluated_at_different_iterations_are_compared_where_they_stand(number: int) -> None:
+    line = metric_line([evaluated(0, 30), evaluated(1, 10)], number)
+    x, y = line.get_xdata(), line.get_ydata()
+    assert (np.diff(x) > 0).all()
+    np.testing.assert_allclose(y, x / 100 if number == 0 else x, atol=1e-12)
+
+
+def test_a_nan_in_between_does_not_shift_what_follows() -> None:
+    hole = evaluated(1, 10)
+    hole.evaluations[2]["accuracy"] = math.nan
+    line = metric_line([evaluated(0, 10), hole])
+    np.testing.assert_allclose(line.get_xdata(), range(0, 61, 10))
+    np.testing.assert_allclose(line.get_ydata(), np.arange(7) / 10)
+
+
+def test_a_diverged_run_is_infinitely_bad_from_there_on() -> None:
+    ends = [[5.0] * 40, [5.0] * 10 + [math.inf], [5.0] * 20 + [math.inf]]
+    records = [
+        made_record(
+            seed=seed, minutes=seed, losses=values, iterations=40,
+            status="completed" if len(values) == 40 else "diverged",
+        )
+        for seed, values in enumerate(ends)
+    ]  # fmt: skip
+    line = next(x for x in lines(first(losses(analysed(records)))) if x.get_marker() != "x")
+    assert line.get_xdata()[-1] == 19  # two of three are lost from there on
+
+
+def test_losses_beyond_reason_are_not_drawn_and_spoil_nothing() -> None:
+    values = [1.0, 1e308, *[2.0] * 30]
+    (line,) = lines(first(losses(analysed([made_record(losses=values)]))))
+    assert np.asarray(line.get_ydata()).max() <= 2.0
+    assert np.asarray(line.get_ydata())[-1] == 2.0
+
+
+def test_labels_that_begin_with_an_underscore_are_in_the_key() -> None:
+    records = [made_record(label=label, run_id=label) for label in ("_a", "b")]
+    (key,) = first(losses(analysed(records))).legends
+    assert {text.get_text() for text in key.texts} == {"_a", "b"}
