@@ -155,6 +155,9 @@ def spoil(path: Path, kind: str) -> None:
             "evaluation nowhere": {"evaluations": [{**evaluation, "iteration": "nan"}]},
             "layer without name": {"curvature": [{**row, "layer": 1}]},
             "curvature nowhere": {"curvature": [{**row, "iteration": None}]},
+            "seed of letters": {"config": {**facts["config"], "seed": "x"}},
+            "allocator unknown": {"environment": {**facts["environment"], "allocator": {}}},
+            "no torch": {"environment": {**facts["environment"], "versions": {}}},
         }[kind]
         pq.write_table(table.replace_schema_metadata({"optbench": json.dumps(facts)}), path)
 
@@ -177,6 +180,9 @@ def spoil(path: Path, kind: str) -> None:
         "column with nothing",
         "iterations not whole",
         "start without time zone",
+        "seed of letters",
+        "allocator unknown",
+        "no torch",
         "number too large",
         "evaluation nowhere",
         "layer without name",
