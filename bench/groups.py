@@ -215,7 +215,7 @@ def _names(groups: Sequence[Sequence[RunRecord]]) -> list[str]:
         "machine": lambda record: (
             f"{record.environment['cpu']} {record.environment['fingerprint'][:6]}"
         ),
-        "threads": lambda record: f"{record.environment['threads']} threads",
+        "threads": lambda record: f"threads: {record.environment['threads']}",
         "torch": lambda record: f"torch {record.environment['versions']['torch']}",
         "metrics": lambda record: f"metrics {', '.join(record.metrics)}",
         "allocator tuning": lambda record: (

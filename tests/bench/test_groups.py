@@ -23,7 +23,7 @@ def only(records: list[RunRecord], **options: Any) -> Group:
         ("device", "cuda", "mnist_logreg, 3 iterations, on cuda"),
         ("dtype", "float64", "mnist_logreg, 3 iterations, float64"),
         ("split", "validation", "mnist_logreg, 3 iterations, judged on validation"),
-        ("threads", 1, "mnist_logreg, 3 iterations, 1 threads"),
+        ("threads", 1, "mnist_logreg, 3 iterations, threads: 1"),
         ("versions", {"torch": "2.6"}, "mnist_logreg, 3 iterations, torch 2.6"),
         ("fingerprint", "xyz", "mnist_logreg, 3 iterations, A processor xyz"),
         ("iterations", 9, "mnist_logreg, 9 iterations"),
