@@ -49,7 +49,7 @@ def report(
         held,
         shared.command_line(),
         problems=_listed(problem),
-        labels=_listed(optimizer),
+        labels=optimizer or [],
         wanted=wanted,
     )
     terminal.tell(*made.answer)

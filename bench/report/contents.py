@@ -160,7 +160,7 @@ def _title(
     parts = []
     for count, name in ((len(analyses), "comparison"), (len(advised), "sweep")):
         if count:
-            parts.append(f"{count} {name}" + ("s" if count > 1 else ""))
+            parts.append(plural(count, name))
     if parts:
         return " and ".join(parts)
     return "Throughput" if extra else "Nothing to report yet"

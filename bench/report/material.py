@@ -1,7 +1,7 @@
 """What results folders hold, and the part of it that a report was asked for."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -77,7 +77,7 @@ def selected(
         material: All that there is.
         problems: Only these; all if empty.
         labels: Only these optimizers, as runs call them, or as the report does where one label
-            stands for several settings; all if empty.
+            stands for several settings, or several of them with commas between; all if empty.
 
     Returns:
         Records that timings over time are taken from, comparisons, and sweeps with finished runs.
@@ -89,6 +89,7 @@ def selected(
     found = groups.split(records, material.sweep_sessions)
     known = {record.label for record in records if record.role == "training"}
     known |= {record.label for group in found for record in group.training}
+    labels = [name for text in labels for name in _named(text, known)]
     for label in labels:
         if label not in known:
             raise unknown("label", label, sorted(known))
@@ -105,6 +106,13 @@ def selected(
         found = _only(found, labels)
         swept = [_of_labels(one, labels) for one in swept]
     return records, found, [one for one in swept if one.full]
+
+
+def _named(text: str, known: Container[str]) -> list[str]:
+    """The labels of a text: labels themselves may have commas."""
+    if text in known:
+        return [text]
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _of_problems(records: Sequence[RunRecord], problems: Sequence[str]) -> list[RunRecord]:

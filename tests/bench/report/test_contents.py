@@ -310,6 +310,15 @@ def test_a_label_that_the_report_made_can_be_named(tmp_path: Path) -> None:
     assert len(made(records, labels=["sgd"]).series) == 2
 
 
+def test_labels_with_commas_can_be_named() -> None:
+    records = [
+        made_record(settings={"lr": lr, "momentum": 0.9 * lr}, run_id=f"{lr}") for lr in (0.1, 0.2)
+    ]
+    label = made(records).series[0].label
+    assert "," in label
+    assert [one.label for one in made(records, labels=[label]).series] == [label]
+
+
 def test_short_histories_are_not_said_to_be_steady() -> None:
     def told(sessions: int) -> str:
         records = [
