@@ -268,7 +268,13 @@ def test_ctrl_c_ends_cleanly_and_the_same_command_resumes(tmp_path: Path) -> Non
     command = [sys.executable, "-m", "bench", *QUICK[:4], "adam,sgd", "--seeds", "2"]
     command += ["--iterations", "4000", "--eval-every", "0"]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        # a shell's background jobs, and what they start, ignore Ctrl-C
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60
     while not _finished(tmp_path) and time.monotonic() < deadline:
