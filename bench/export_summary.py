@@ -6,6 +6,7 @@ median. ``standing`` is ``best``, ``tied`` (cannot be told from the best), ``wor
 lost runs), or empty where nothing can be told.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,6 @@ from bench.export import Source, Table
 from bench.stats import Spread
 from bench.summary import Row
 from bench.sweeps.record import FOLDER
-from bench.ties import Ranking
 from bench.views import printable
 
 _INTERVAL = {
@@ -82,6 +82,7 @@ def _summary(analyses: Sequence[Analysis]) -> Iterator[dict[str, Any]]:
             }
             for quantity, spread in spreads.items():
                 if spread is not None:
+                    ranking = one.rankings.get(quantity)
                     unit = _UNITS.get(quantity) or ("s" if quantity.endswith("_s") else "")
                     name = f"{one.split}_{quantity}" if quantity in row.metrics else quantity
                     yield {
@@ -89,7 +90,7 @@ def _summary(analyses: Sequence[Analysis]) -> Iterator[dict[str, Any]]:
                         "quantity": name,
                         "unit": unit,
                         **_interval(spread),
-                        "standing": _standing(one.rankings.get(quantity), row.label),
+                        "standing": ranking.standing(row.label) if ranking else "",
                     }
 
 
@@ -107,7 +108,7 @@ def _times(analyses: Sequence[Analysis]) -> Iterator[dict[str, Any]]:
                             "target": level,
                             "unit": "plain gradients" if unit == "gradients" else unit,
                             **_interval(spread),
-                            "reached": sum(value < float("inf") for value in found.values()),
+                            "reached": sum(value < math.inf for value in found.values()),
                         }
 
 
@@ -125,14 +126,6 @@ def _interval(spread: Spread) -> dict[str, Any]:
         "median": spread.median, "low": spread.low, "high": spread.high, "runs": spread.count,
         "coverage": spread.coverage,
     }  # fmt: skip
-
-
-def _standing(ranking: Ranking | None, label: str) -> str:
-    if ranking is None:
-        return ""
-    places = {"best": (ranking.best,), "tied": ranking.tied, "worse": ranking.worse,
-              "lost": ranking.lost}  # fmt: skip
-    return next((name for name, labels in places.items() if label in labels), "")
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """What all figures share: their look, colours that can be told apart, how they are saved."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import seaborn as sns
@@ -26,6 +27,13 @@ STYLE = {
     "text.parse_math": False,
 }
 
+# How files are saved, by ending: without dates, so that the same figure gives the same bytes.
+FORMATS: Mapping[str, dict[str, Any]] = {
+    "svg": {"metadata": {"Date": None}},
+    "pdf": {"metadata": {"CreationDate": None}},
+    "png": {"metadata": {"Software": None}, "dpi": 150},
+}
+
 
 def palette(labels: Sequence[str]) -> dict[str, tuple[float, float, float]]:
     """A colour per label that colour-blind readers can tell apart."""
@@ -35,11 +43,11 @@ def palette(labels: Sequence[str]) -> dict[str, tuple[float, float, float]]:
 def save(figure: Figure, stem: Path) -> list[Path]:
     """Write a figure as PNG and SVG, the same bytes for the same figure."""
     stem.parent.mkdir(parents=True, exist_ok=True)
-    paths = [stem.with_suffix(".png"), stem.with_suffix(".svg")]
+    paths = [stem.with_suffix(f".{ending}") for ending in ("png", "svg")]
     fit_texts(figure)
     with mpl.rc_context(STYLE):
-        figure.savefig(paths[0], dpi=150, bbox_inches="tight", metadata={"Software": None})
-        figure.savefig(paths[1], bbox_inches="tight", metadata={"Date": None})
+        for path in paths:
+            figure.savefig(path, bbox_inches="tight", **FORMATS[path.suffix[1:]])
     return paths
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bench import plateau
 
 Better = Literal["min", "max"]
+Standing = Literal["", "best", "tied", "worse", "lost"]
 
 ONE_LABEL = "There is nothing to compare it with."
 ALL_LOST = "Every optimizer has runs that failed or missed."
@@ -41,6 +42,16 @@ class Ranking:
     lost: tuple[str, ...] = ()
     seeds: int = 0
     reason: str = ""
+
+    def standing(self, label: str) -> Standing:
+        """Where a label stands; empty if nothing can be told of it."""
+        if label == self.best:
+            return "best"
+        if label in self.tied:
+            return "tied"
+        if label in self.worse:
+            return "worse"
+        return "lost" if label in self.lost else ""
 
 
 def rank(

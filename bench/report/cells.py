@@ -4,11 +4,14 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from bench import tables
+from bench.damping import plural
 from bench.report.document import Cell, Column, Mark, Row, Table
 from bench.stats import Spread
 from bench.ties import Ranking
 
 SEEDS_TOLD = 8
+
+MISSING = Cell(text="–", value=math.nan)  # what was not measured
 
 Show = Callable[[float], str]
 
@@ -57,31 +60,36 @@ def number(
         quantity: Name of the column there.
     """
     if spread is None:
-        return Cell(text="–", value=math.nan)
+        return MISSING
     told = [f"seed {seeds[run]}: {show(value)}" for run, value in values.items() if run in seeds]
-    if len(told) > SEEDS_TOLD:
-        told = [*told[:SEEDS_TOLD], "..."]
-    count = f"{spread.count} run" + ("s" if spread.count > 1 else "")
+    count = plural(spread.count, "run")
     holds = f" The interval holds the median with {100 * spread.coverage:.0f} %."
     return Cell(
         text=show(spread.median),
         detail=f"{show(spread.low)}–{show(spread.high)}" if spread.count > 1 else "",
         value=spread.median,
         mark=mark,
-        tip=(f"{count}. {', '.join(told)}." if told else f"{count}.")
+        tip=(f"{count}. {first_few(told)}." if told else f"{count}.")
         + (holds if spread.count > 1 else ""),
         runs=runs,
         quantity=quantity,
     )
 
 
+def first_few(texts: Sequence[str]) -> str:
+    """Some texts with commas between, dots in the place of many."""
+    return ", ".join(texts if len(texts) <= SEEDS_TOLD else [*texts[:SEEDS_TOLD], "..."])
+
+
+def single(value: float | None, show: Show) -> Cell:
+    """One value; a dash where there is none."""
+    return MISSING if value is None else Cell(text=show(value), value=value)
+
+
 def mark(ranking: Ranking | None, label: str) -> Mark:
     """What a ranking says of a label."""
-    if ranking is None or ranking.best is None:
-        return ""
-    if label == ranking.best:
-        return "best"
-    return "tied" if label in ranking.tied else ""
+    standing = ranking.standing(label) if ranking else ""
+    return standing if standing in ("best", "tied") else ""
 
 
 def plain_table(

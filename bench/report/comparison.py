@@ -8,11 +8,20 @@ from bench import stability, tables
 from bench.analysis import Analysis
 from bench.record import PHASES, RunRecord
 from bench.report import convergence, drawing, origin, phase_bars, target_figures
-from bench.report.cells import Show, milliseconds, number, plain_table, significant, times
+from bench.report.cells import (
+    Show,
+    milliseconds,
+    number,
+    plain_table,
+    significant,
+    single,
+    times,
+)
 from bench.report.document import (
     Block,
     Cell,
     Column,
+    Facts,
     Figures,
     Folded,
     Heading,
@@ -66,7 +75,12 @@ def section(one: Analysis, index: int, known: Sequence[Series], command: str) ->
     blocks += [
         Heading(text="Where this comes from"),
         Paragraph(text=stability.verdict(one.group.yardsticks)),
-        origin.facts(one.group.training, command),
+        Facts(
+            pairs=[
+                *origin.facts(one.group.training, command),
+                ("To run it again", origin.rerun(one.group.training)),
+            ]
+        ),
         Folded(summary="Settings", blocks=[_settings(one)]),
         Folded(
             summary=f"The runs behind the numbers ({len(one.group.training)})",
@@ -168,16 +182,8 @@ def _runs(one: Analysis, row: Summary, name: str) -> Table:
                     Cell(text=key),
                     _count(record.config["seed"]),
                     _status(record),
-                    Cell(
-                        text=str(len(record.values["loss"])),
-                        value=float(len(record.values["loss"])),
-                    ),
-                    *(
-                        Cell(text=show(values[key]), value=values[key])
-                        if key in values
-                        else Cell(text="–", value=math.nan)
-                        for _, values, show in quantities
-                    ),
+                    _count(len(record.values["loss"])),
+                    *(single(values.get(key), show) for _, values, show in quantities),
                     Cell(text=origin.commit(record)),
                 ]
             )

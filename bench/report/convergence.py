@@ -209,7 +209,8 @@ def _curve(runs: Sequence[_Run], *, aligned: bool) -> _Curve:
         for row, run in zip(values, runs, strict=True):
             here = np.isin(x, run.x)
             row[here] = run.y[np.isin(run.x, x)]
-        return _band(x, values, runs, math.inf)
+        _lose(values, x, runs, math.inf)
+        return _band(x, values, runs)
     return _on_grid(runs, math.inf)
 
 
@@ -229,7 +230,7 @@ def _evaluations(runs: Sequence[_Run], iterations: Sequence[Array], worst: float
         x[row, : len(run.x)], y[row, : len(run.y)] = run.x, run.y
         if run.status == "diverged":
             y[row, len(run.y) :] = worst
-    return _band(np.nanmedian(x, axis=0), y, runs, worst)
+    return _band(np.nanmedian(x, axis=0), y, runs)
 
 
 def _on_grid(runs: Sequence[_Run], worst: float) -> _Curve:
@@ -241,14 +242,20 @@ def _on_grid(runs: Sequence[_Run], worst: float) -> _Curve:
         _POINTS,
         [run.status == "completed" for run in runs],
     )
-    return _band(x, np.array(curves), runs, worst)
+    values = np.array(curves)
+    _lose(values, x, runs, worst)
+    return _band(x, values, runs)
 
 
-def _band(x: Array, values: Array, runs: Sequence[_Run], worst: float) -> _Curve:
-    """The median of values ``[runs, points]``; a diverged run is the worst from its end on."""
+def _lose(values: Array, x: Array, runs: Sequence[_Run], worst: float) -> None:
+    """Let diverged runs be the worst from their ends on; values are ``[runs, points]``."""
     for row, run in zip(values, runs, strict=True):
         if run.status == "diverged":
             row[x > run.x[-1]] = worst
+
+
+def _band(x: Array, values: Array, runs: Sequence[_Run]) -> _Curve:
+    """The median of values ``[runs, points]``."""
     middle, low, high = stats.median_band(values)
     kept = np.isfinite(middle)
     finite = values[np.isfinite(values)]

@@ -1,13 +1,21 @@
 """The one table of the first screen: every optimizer of every comparison."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 from bench import tables
 from bench.analysis import Analysis
 from bench.record import PHASES
-from bench.report.cells import SEEDS_TOLD, Show, mebibytes, milliseconds, number, significant, times
+from bench.report.cells import (
+    MISSING,
+    Show,
+    first_few,
+    mebibytes,
+    milliseconds,
+    number,
+    significant,
+    times,
+)
 from bench.report.cells import mark as mark_of
 from bench.report.document import Cell, Column, Row, Series, Table
 from bench.stats import FINAL_WINDOW, Spread
@@ -75,7 +83,7 @@ def table(analyses: Sequence[Analysis], known: Sequence[Series]) -> Table:
     kept = [
         at
         for at, column in enumerate(columns)
-        if column.name not in evaluated or any(row.cells[at].text != "–" for row in rows)
+        if column.name not in evaluated or any(row.cells[at].text != MISSING.text for row in rows)
     ]
     return Table(
         caption="All optimizers, the best first" if not several else "All comparisons",
@@ -135,13 +143,11 @@ def _completed(row: Summary, runs: str) -> Cell:
     completed, every = row.statuses.get("completed", 0), len(row.runs)
     others = {name: count for name, count in row.statuses.items() if name != "completed"}
     seeds = [str(seed) for seed in sorted(set(row.seeds.values()))]
-    if len(seeds) > SEEDS_TOLD:
-        seeds = [*seeds[:SEEDS_TOLD], "..."]
     return Cell(
         text=f"{completed} of {every}",
         detail=tables.statuses(others),
         value=completed / every,
-        tip=f"Seeds {', '.join(seeds)}",
+        tip=f"Seeds {first_few(seeds)}",
         runs=runs,
         quantity="status",
     )
@@ -149,7 +155,7 @@ def _completed(row: Summary, runs: str) -> Cell:
 
 def _target_cell(one: Analysis, row: Summary, runs: str, several: bool) -> Cell:
     if one.target is None:
-        return Cell(text="–", value=math.nan)
+        return MISSING
     values = one.time_to(one.target, row.label, "seconds")
     found = number(
         one.spread_to(one.target, row.label, "seconds"),

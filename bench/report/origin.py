@@ -6,7 +6,6 @@ from typing import Any
 
 from bench import groups, tables
 from bench.record import RunRecord
-from bench.report.document import Facts
 
 _OPTIONS = (
     "iterations", "seconds", "batch_size", "device", "dtype", "split", "eval_every",
@@ -14,7 +13,7 @@ _OPTIONS = (
 )  # fmt: skip
 
 
-def facts(records: Sequence[RunRecord], command: str) -> Facts:
+def facts(records: Sequence[RunRecord], command: str) -> list[tuple[str, str]]:
     """Command, data, budget, machine and software behind runs of the same conditions."""
     record = records[0]
     environment, config = record.environment, record.config
@@ -25,33 +24,29 @@ def facts(records: Sequence[RunRecord], command: str) -> Facts:
         for r in records
     )
     days = sorted(f"{r.started_at:%Y-%m-%d %H:%M}" for r in records)
-    return Facts(
-        pairs=[
-            ("Report made by", command),
-            ("Data", f"{record.data['detail']} ({record.data['origin']})"),
-            (
-                "Budget",
-                f"{groups.budget(record)}; batch size {config['batch_size']}; {config['dtype']}; "
-                f"seeds {', '.join(map(str, sorted({r.config['seed'] for r in records})))}",
-            ),
-            (
-                "Machine",
-                f"{environment['cpu']}, {environment['logical_cores']} cores, "
-                f"{environment['threads']} threads, "
-                + (f"{gpu['name']}, " if gpu else "no GPU, ")
-                + f"fingerprint {environment['fingerprint']}",
-            ),
-            (
-                "Allocator",
-                f"{allocator['libc']}, "
-                + ("tuned (mallopt)" if allocator["tuned"] else "as it comes"),
-            ),
-            ("Versions", "; ".join(versions)),
-            ("Commit", ", ".join(commits).replace("–", "not in a git repository")),
-            ("Run (UTC)", days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"),
-            ("To run it again", rerun(records)),
-        ]
-    )
+    return [
+        ("Report made by", command),
+        ("Data", f"{record.data['detail']} ({record.data['origin']})"),
+        (
+            "Budget",
+            f"{groups.budget(record)}; batch size {config['batch_size']}; {config['dtype']}; "
+            f"seeds {', '.join(map(str, sorted({r.config['seed'] for r in records})))}",
+        ),
+        (
+            "Machine",
+            f"{environment['cpu']}, {environment['logical_cores']} cores, "
+            f"{environment['threads']} threads, "
+            + (f"{gpu['name']}, " if gpu else "no GPU, ")
+            + f"fingerprint {environment['fingerprint']}",
+        ),
+        (
+            "Allocator",
+            f"{allocator['libc']}, " + ("tuned (mallopt)" if allocator["tuned"] else "as it comes"),
+        ),
+        ("Versions", "; ".join(versions)),
+        ("Commit", ", ".join(commits).replace("–", "not in a git repository")),
+        ("Run (UTC)", days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"),
+    ]
 
 
 def rerun(records: Sequence[RunRecord]) -> str:

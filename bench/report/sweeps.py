@@ -50,7 +50,6 @@ def section(outcome: Outcome, advice: Sequence[Advice], index: int, command: str
         ]
     blocks += _together([one.found for one in advice], stem)
     runs = [run for _, run in outcome.full]
-    facts = origin.facts(runs, command)
     experiment = outcome.record.experiment
     own = [
         ("Sweep", f"{experiment.name}, {experiment.strategy}, objective {experiment.objective}"),
@@ -62,7 +61,7 @@ def section(outcome: Outcome, advice: Sequence[Advice], index: int, command: str
     ]
     blocks += [
         Heading(text="Where this comes from"),
-        Facts(pairs=[*own, *(pair for pair in facts.pairs if pair[0] != "To run it again")]),
+        Facts(pairs=[*own, *origin.facts(runs, command)]),
         Folded(
             summary=f"The runs behind the sweep ({len(runs)})",
             blocks=[

@@ -12,7 +12,7 @@ from bench.history import MIN_SEGMENT, TOTAL, Series
 from bench.record import PHASES
 from bench.regress import calibration_report
 from bench.regress.procedure import THRESHOLD
-from bench.report.cells import milliseconds, plain_table, times
+from bench.report.cells import MISSING, Show, milliseconds, plain_table, single, times
 from bench.report.document import (
     Block,
     Cell,
@@ -95,16 +95,8 @@ def suite(series: Mapping[str, Sequence[Series]]) -> Section | None:
         Row(
             cells=[
                 *(Cell(text=part) for part in key),
-                *(
-                    Cell(
-                        text=milliseconds(phases[phase]["seconds"]),
-                        value=float(phases[phase]["seconds"]),
-                    )
-                    if phase in phases
-                    else Cell(text="–", value=float("nan"))
-                    for phase in SUITE_PHASES
-                ),
-                _cost(phases.get(TOTAL)),
+                *(_of(phases.get(phase), "seconds", milliseconds) for phase in SUITE_PHASES),
+                _of(phases.get(TOTAL), "relative", times),
             ]
         )
         for key, phases in latest.items()
@@ -123,10 +115,10 @@ def suite(series: Mapping[str, Sequence[Series]]) -> Section | None:
     return Section(title="Benchmark suite", anchor="suite", blocks=[table])
 
 
-def _cost(point: "pd.Series | None") -> Cell:
-    if point is None or pd.isna(point["relative"]):
-        return Cell(text="–", value=float("nan"))
-    return Cell(text=times(float(point["relative"])), value=float(point["relative"]))
+def _of(point: "pd.Series | None", column: str, show: Show) -> Cell:
+    if point is None or pd.isna(point[column]):
+        return MISSING
+    return single(float(point[column]), show)
 
 
 def calibration(results: Path) -> Section | None:

@@ -11,7 +11,6 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 from markupsafe import Markup
@@ -27,12 +26,6 @@ from optimizers.errors import UsageError
 _STEM = re.compile(r"[a-z0-9][a-z0-9-]*")
 _STYLE = {**plots.STYLE, "pdf.fonttype": 42}
 _WORTH_A_PROCESS = 8  # figures: they take about as long as starting one
-# No dates, so that the same figure gives the same bytes.
-_FORMATS: dict[str, dict[str, Any]] = {
-    "svg": {"metadata": {"Date": None}},
-    "pdf": {"metadata": {"CreationDate": None}},
-    "png": {"metadata": {"Software": None}, "dpi": 150},
-}
 
 
 def write(folder: Path, report: Report, *, jobs: int = 1) -> Path:
@@ -88,7 +81,7 @@ def _check_stems(stems: list[str]) -> None:
 
 
 def _draw_all(figures: Sequence[Figure], folder: Path, jobs: int) -> dict[str, list[Markup]]:
-    """Draw all figures; see :func:`_draw`. A process is started for what takes longer than that."""
+    """Draw all figures; see :func:`_draw`. Few are drawn here, many by processes."""
     tasks = [(figure, folder, f"_f{number}") for number, figure in enumerate(figures)]
     stems = [figure.stem for figure in figures]
     workers = min(jobs, len(tasks) // _WORTH_A_PROCESS)
@@ -136,7 +129,7 @@ def _save(drawn: Drawn, stem: Path) -> None:
     hidden = [line for line in lines if str(line.get_gid()).endswith(":seeds")]
     for line in hidden:
         line.set_visible(False)
-    for ending in _FORMATS:
+    for ending in plots.FORMATS:
         stem.with_suffix(f".{ending}").write_bytes(_rendered(drawn, ending))
     for line in hidden:
         line.set_visible(True)
@@ -147,5 +140,5 @@ def _rendered(drawn: Drawn, ending: str) -> bytes:
     with mpl.rc_context(_STYLE), warnings.catch_warnings():
         # labels may be in any script; a box stands for what the font lacks
         warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font", UserWarning)
-        drawn.savefig(file, format=ending, **_FORMATS[ending])
+        drawn.savefig(file, format=ending, **plots.FORMATS[ending])
     return file.getvalue()

@@ -225,3 +225,16 @@ def test_labels_that_begin_with_an_underscore_are_in_the_key() -> None:
     records = [made_record(label=label, run_id=label) for label in ("_a", "b")]
     (key,) = first(losses(analysed(records))).legends
     assert {text.get_text() for text in key.texts} == {"_a", "b"}
+
+
+def test_the_last_evaluation_of_a_diverged_run_counts_whenever_others_had_theirs() -> None:
+    quick = evaluated(0, 30)
+    quick.evaluations.pop()
+    for row in quick.evaluations:
+        row["seconds"] /= 10
+    lost = made_record(
+        seed=0, losses=[1.0] * 40, iterations=60, status="diverged",
+        evaluations=quick.evaluations,
+    )  # fmt: skip
+    line = metric_line([lost, evaluated(1, 30)], 1)
+    np.testing.assert_allclose(line.get_ydata(), [0.0, 0.3])  # later one of two is lost

@@ -65,7 +65,7 @@ def test_hostile_names_stay_one_word_each() -> None:
 
 
 def facts(**fields: Any) -> dict[str, str]:
-    return dict(origin.facts([made_record(**fields)], "optbench report").pairs)
+    return dict(origin.facts([made_record(**fields)], "optbench report"))
 
 
 def test_facts_name_command_data_machine_and_versions() -> None:
