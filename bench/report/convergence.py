@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import matplotlib as mpl
@@ -104,7 +104,8 @@ def _draw(
     with mpl.rc_context(plots.STYLE):
         figure, axes = drawing.empty([items[index].label for index in curves])
         for index, curve in curves.items():
-            _draw_curve(axes, index, items[index], curve, markers=markers)
+            seen = curve.beyond_zero() if x == "log" else curve
+            _draw_curve(axes, index, items[index], seen, markers=markers)
         drawing.scales(axes, x, y, [curve.x for curve in curves.values()])
         if growing:
             _show_the_ends(axes, [curve.middle for curve in curves.values()])
@@ -192,6 +193,19 @@ class _Curve:
     high: Array
     runs: Sequence[_Run]
     diverged: Sequence[tuple[float, float]]
+
+    def beyond_zero(self) -> "_Curve":
+        """What a logarithmic axis can show: else matplotlib joins it to a point at its far left."""
+        kept = self.x > 0
+        return replace(
+            self,
+            x=self.x[kept],
+            middle=self.middle[kept],
+            low=self.low[kept],
+            high=self.high[kept],
+            runs=[_Run(r.x[r.x > 0], r.y[r.x > 0], r.status) for r in self.runs],
+            diverged=[end for end in self.diverged if end[0] > 0],
+        )
 
     @property
     def shown(self) -> Array:

@@ -69,11 +69,16 @@ def _draw(rows: Sequence[Row], plain_gradient_s: float | None) -> Drawn:
             axes.barh(range(len(timed)), widths, left=left, color=colour, label=phase)
             left += widths
         for index, (row, whole) in enumerate(timed):
-            axes.plot([1e3 * whole.low, 1e3 * whole.high], [index, index], color="black", lw=1.2)
+            if whole.count > 1:
+                axes.hlines(index, 1e3 * whole.low, 1e3 * whole.high, color="black", lw=1.2)
+                axes.plot([1e3 * whole.low, 1e3 * whole.high], [index] * 2, "|", color="black")
             cost = row.plain_gradients
-            times = f"   {milliseconds(whole.median)} ms"
+            times = f"{milliseconds(whole.median)} ms"
             times += f" = {cost.median:.2f}×" if cost else ""
-            axes.text(max(left[index], 1e3 * whole.high), index, times, va="center")
+            axes.annotate(
+                times, (max(left[index], 1e3 * whole.high), index), xytext=(8, 0),
+                textcoords="offset points", va="center",
+            )  # fmt: skip
         axes.set_yticks(range(len(timed)), names)
         if plain_gradient_s is not None:
             axes.axvline(

@@ -193,6 +193,18 @@ def test_runs_evaluated_at_different_iterations_are_compared_where_they_stand(nu
     np.testing.assert_allclose(y, x / 100 if number == 0 else x, atol=1e-12)
 
 
+def test_a_logarithmic_axis_begins_with_the_first_point_beyond_zero() -> None:
+    one = analysed([evaluated(0, 30), evaluated(1, 30)])
+    figures = convergence.metrics(one, drawing.items(one, drawing.series([one])), "stem")
+    (variant,) = [variant for variant in figures[0].variants if variant.x == "log"]
+    drawn = variant.draw()
+    for line in (*lines(drawn), *lines(drawn, "seeds")):
+        x = np.asarray(line.get_xdata(), dtype=float)
+        assert (x[np.isfinite(x)] > 0).all()
+    (band,) = drawn.axes[0].collections
+    assert np.asarray(band.get_paths()[0].vertices)[:, 0].min() == 30
+
+
 def test_a_nan_in_between_does_not_shift_what_follows() -> None:
     hole = evaluated(1, 10)
     hole.evaluations[2]["accuracy"] = math.nan
