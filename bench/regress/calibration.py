@@ -3,15 +3,13 @@
 A trial holds two processes at a time, launched anew as often as the budget allows. One runs the
 code as it is (A); the other runs it as it is too (A'), and in other blocks with a known delay, a
 share of the iteration spent busily in one phase. So every pair of A with another arm is a
-comparison as ``regress`` makes it: two processes, blocks in turns, the same procedure. One thing
-differs: the second process runs three blocks to the first one's one and more often finds its caches
-warm. That makes it slightly faster (0.7 % was seen), and alarms for delays rarer.
+comparison as ``regress`` makes it: two processes, blocks in turns, the same procedure, and never
+two blocks of one process without a few iterations of the other in between.
 """
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -167,8 +165,6 @@ def measure(
         with Worker(side, setup) as one, Worker(side, setup) as other:
             for worker in (one, other):
                 _require(worker.ready())
-            for worker in (one, other):
-                worker.block(0, 1, planned.warm)
             started = perf_counter()
             blocks = take_turns(_arms(one, other, delays, phase, settings), planned)
         measured = (perf_counter() - started) * 2 / len(delays)
@@ -239,9 +235,7 @@ def _arms(
     one: Worker, other: Worker, delays: list[float], phase: str, settings: Settings
 ) -> Sequence[Arm]:
     injected = [(phase, share * settings.iteration_s) if share else None for share in delays]
-    return [partial(one.block, 0, delay=None)] + [
-        partial(other.block, 0, delay=delay) for delay in injected[1:]
-    ]
+    return [Arm(one, 0), *(Arm(other, 0, delay) for delay in injected[1:])]
 
 
 def _trial_path(folder: Path, number: int) -> Path:

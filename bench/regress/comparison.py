@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -20,7 +19,7 @@ from bench.regress.procedure import (
     launch_effect,
     totals,
 )
-from bench.regress.turns import Plan, size, take_turns
+from bench.regress.turns import Arm, Plan, size, take_turns
 from bench.spec import RunSpec
 from optimizers.errors import UsageError
 
@@ -264,12 +263,9 @@ def _launch(
         name = key(spec)
         if name not in outcome.benchmarks:
             continue
+        arms = [Arm(worker, number) for worker in workers]
         if name not in plans:
-            plans[name] = size(workers, number)
-        else:
-            for worker in workers:  # the first block of a process is like no other
-                worker.block(number, 1, plans[name].warm)
-        arms = [partial(worker.block, number) for worker in workers]
+            plans[name] = size(arms)
         odd = outcome.launches % 2 == 1
         blocks = totals(take_turns(arms, plans[name], last_first=odd))
         outcome.blocks.setdefault(name, []).append(blocks)

@@ -1,6 +1,6 @@
 """Turns: short blocks of iterations, one arm after the other, never two at the same time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,24 @@ _LAUNCH_S = 1.6  # both sides together, for one benchmark in one launch
 _MIN_TURNS, _MAX_TURNS = 4, 8
 _SIZING = 5
 
-Arm = Callable[[int, int], list[list[float]]]
+
+@dataclass(frozen=True)
+class Arm:
+    """Something that is timed in blocks.
+
+    Attributes:
+        worker: The process that runs it.
+        benchmark: Which of the worker's benchmarks it is.
+        delay: A phase and seconds by which to lengthen it, for calibration.
+    """
+
+    worker: Worker
+    benchmark: int
+    delay: tuple[str, float] | None = None
+
+    def block(self, warm: int, iterations: int) -> list[list[float]]:
+        """Seconds per phase of each iteration, after some that do not count."""
+        return self.worker.block(self.benchmark, warm, iterations, self.delay)
 
 
 @dataclass(frozen=True)
@@ -49,35 +66,48 @@ def plan(iteration_s: float) -> Plan:
     return Plan(warm, iterations, min(max(turns, _MIN_TURNS), _MAX_TURNS))
 
 
-def size(workers: Sequence[Worker], benchmark: int) -> Plan:
+def size(arms: Sequence[Arm]) -> Plan:
     """Run a few iterations and plan the blocks from them.
 
     Args:
-        workers: The workers that will take turns.
-        benchmark: Which of their benchmarks.
+        arms: Those that will take turns.
     """
-    rows = [worker.block(benchmark, _SIZING, _SIZING) for worker in workers]
+    rows = [arm.block(_SIZING, _SIZING) for arm in arms]
     return plan(float(np.median(np.sum(rows, axis=-1))))
 
 
 def take_turns(arms: Sequence[Arm], planned: Plan, *, last_first: bool = False) -> Array:
     """Measure every arm in every turn, in an order that is reversed from turn to turn.
 
-    A block that follows one of the same process finds its caches warm. In ABBAABBA that happens to
-    B more often than to A, so that callers let the other arm begin in every second launch.
+    The first iterations of a process are like no others, and a block that follows one of the same
+    process finds its caches warm (the iteration is 1.7 % faster, measured). So each process runs a
+    few iterations beforehand, and a few of another one, which do not count, come between two
+    blocks of the same process.
 
     Args:
-        arms: Each measures a block of given warm and counted iterations.
+        arms: Of two processes at least; those without delay come first.
         planned: How many of them, and how often.
         last_first: Begin with the last arm.
 
     Returns:
         Seconds, ``[turns, arms, iterations, phases]``.
     """
+    first_of: dict[Worker, Arm] = {}
+    for arm in arms:
+        first_of.setdefault(arm.worker, arm)
+    for arm in first_of.values():
+        arm.block(0, planned.warm)
+        previous = arm.worker
     blocks = []
     for turn in range(planned.turns):
         forwards = (turn % 2 == 0) != last_first
-        order = range(len(arms)) if forwards else reversed(range(len(arms)))
-        measured = {arm: arms[arm](planned.warm, planned.iterations) for arm in order}
-        blocks.append([measured[arm] for arm in range(len(arms))])
+        measured = {}
+        for number in range(len(arms)) if forwards else reversed(range(len(arms))):
+            worker = arms[number].worker
+            if worker is previous:
+                other = next(arm for at, arm in first_of.items() if at is not worker)
+                other.block(0, planned.warm)
+            measured[number] = arms[number].block(planned.warm, planned.iterations)
+            previous = worker
+        blocks.append([measured[number] for number in range(len(arms))])
     return np.array(blocks, dtype=np.float64)

@@ -8,29 +8,15 @@ makes its step clone every gradient thirty times.
 
 import argparse
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-OPTIMIZER = '''
-import torch
+from bench.suite import scratch
 
-
-class Mine(torch.optim.Optimizer):
-    """Gradient descent."""
-
-    def __init__(self, params, lr=0.1):
-        super().__init__(params, {"lr": lr})
-
-    @torch.no_grad()
-    def step(self, closure=None):
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                gradient = parameter.grad
-                parameter.sub_(gradient, alpha=group["lr"])
-'''
-SLOW = OPTIMIZER.replace("parameter.grad\n", "[parameter.grad.clone() for _ in range(30)][-1]\n")
+SLOW = scratch.OPTIMIZER.replace(
+    "parameter.grad\n", "[parameter.grad.clone() for _ in range(30)][-1]\n"
+)
 
 
 def main() -> None:
@@ -39,29 +25,22 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=16)
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        _call(folder, "git", "init", "-q", "-b", "main")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        scratch.create(folder)
         for session in range(options.sessions):
-            if session in (0, options.sessions // 2):
-                source, message = (OPTIMIZER, "add Mine") if not session else (SLOW, "copy more")
-                (Path(folder) / "mine.py").write_text(source)
-                _call(folder, "git", "add", "mine.py")
-                identity = ["-c", "user.name=nobody", "-c", "user.email=nobody@example.org"]
-                _call(folder, "git", *identity, "commit", "-q", "-m", message)
-            _call(
+            if session == 0:
+                scratch.commit(folder, scratch.OPTIMIZER, "add Mine")
+            if session == options.sessions // 2:
+                scratch.commit(folder, SLOW, "copy more")
+            scratch.call(
                 folder, sys.executable, "-m", "bench", "run", "-p", "mnist_mlp", "-o", "mine:Mine",
                 "--seeds", "1", "--fresh", "--eval-every", "0",
             )  # fmt: skip
             print(f"session {session + 1} of {options.sessions}", flush=True)
-        print(_call(folder, sys.executable, "-m", "bench", "history"))
+        print(scratch.call(folder, sys.executable, "-m", "bench", "history"))
         for part in ("runs", "report"):
-            made = Path(folder) / "results" / part
-            shutil.copytree(made, options.output / part, dirs_exist_ok=True)
-
-
-def _call(folder: str, *command: str) -> str:
-    finished = subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE, text=True)
-    return finished.stdout
+            shutil.copytree(folder / "results" / part, options.output / part, dirs_exist_ok=True)
 
 
 if __name__ == "__main__":

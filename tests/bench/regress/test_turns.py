@@ -1,8 +1,10 @@
 """Blocks: how long they are, and in which order they run."""
 
+from typing import Any
+
 import pytest
 
-from bench.regress.turns import Plan, plan, take_turns
+from bench.regress.turns import Arm, Plan, plan, take_turns
 
 
 @pytest.mark.parametrize("iteration_s", [2e-4, 2e-3, 17e-3, 35e-3, 140e-3, 3.0])
@@ -19,22 +21,49 @@ def test_ten_iterations_where_that_is_affordable() -> None:
     assert plan(3.0).iterations == 1
 
 
-def test_the_order_is_reversed_from_turn_to_turn_and_times_go_to_their_arm() -> None:
+class Recorded:
+    """A worker that notes what it is asked for; a benchmark takes as many seconds as its number."""
+
+    def __init__(self, name: str, order: list[str]) -> None:
+        self.name, self.order = name, order
+
+    def block(
+        self, benchmark: int, warm: int, iterations: int, delay: tuple[str, float] | None = None
+    ) -> list[list[float]]:
+        if (warm, iterations) == (2, 3):
+            self.order.append(f"{self.name.upper()}{benchmark}")
+        else:
+            assert (warm, iterations, delay) == (0, 2, None)
+            self.order.append(self.name)
+        return [[benchmark + (delay[1] if delay else 0.0)] * 4] * iterations
+
+
+def arms(order: list[str], *places: tuple[str, int, float]) -> list[Arm]:
+    workers: dict[str, Any] = {name: Recorded(name, order) for name, _, _ in places}
+    return [
+        Arm(workers[name], benchmark, ("step", delay) if delay else None)
+        for name, benchmark, delay in places
+    ]
+
+
+@pytest.mark.parametrize(
+    ("last_first", "expected"),
+    [(False, "ab A1 B2 a B2 A1 b A1 B2 a B2 A1"), (True, "ab a B2 A1 b A1 B2 a B2 A1 b A1 B2")],
+)
+def test_the_order_is_reversed_from_turn_to_turn_and_no_block_follows_one_of_its_own_process(
+    last_first: bool, expected: str
+) -> None:
     order: list[str] = []
+    two = arms(order, ("a", 1, 0.0), ("b", 2, 0.0))
+    blocks = take_turns(two, Plan(warm=2, iterations=3, turns=4), last_first=last_first)
+    assert "".join(order) == expected.replace(" ", "")
+    assert blocks.shape == (4, 2, 3, 4)
+    assert blocks[:, :, 0, 0].tolist() == [[1.0, 2.0]] * 4
 
-    def arm(name: str, seconds: float):  # type: ignore[no-untyped-def]
-        def block(warm: int, iterations: int) -> list[list[float]]:
-            assert (warm, iterations) == (1, 2)
-            order.append(name)
-            return [[seconds] * 4] * iterations
 
-        return block
-
-    arms = [arm("a", 1.0), arm("b", 2.0), arm("c", 3.0)]
-    blocks = take_turns(arms, Plan(warm=1, iterations=2, turns=4))
-    assert "".join(order) == "abccbaabccba"
-    order.clear()
-    take_turns(arms, Plan(warm=1, iterations=2, turns=2), last_first=True)
-    assert "".join(order) == "cbaabc"
-    assert blocks.shape == (4, 3, 2, 4)
-    assert blocks[:, :, 0, 0].tolist() == [[1.0, 2.0, 3.0]] * 4
+def test_arms_of_one_process_are_kept_apart_by_the_other_process() -> None:
+    order: list[str] = []
+    four = arms(order, ("a", 1, 0.0), ("b", 2, 0.0), ("b", 2, 0.5), ("b", 2, 1.0))
+    blocks = take_turns(four, Plan(warm=2, iterations=3, turns=2))
+    assert "".join(order) == "abA1B2aB2aB2aB2aB2aB2A1"
+    assert blocks[:, :, 0, 0].tolist() == [[1.0, 2.0, 2.5, 3.0]] * 2
