@@ -137,7 +137,6 @@ def regress(
         wanted = optimizer or _own_optimizers(base_side, head_side)
         specs = _specs(problem or "mnist_cnn", wanted, setting or [])
         specs = [replace(spec, batch_size=batch_size, device=device) for spec in specs]
-        comparison.survey(head_side, specs)
         names = ", ".join(comparison.key(spec) for spec in specs)
         what = f"Measuring {names}: {head_side.name} against {base_side.name}"
         with LaunchProgress(terminal.errors(), what) as progress:
@@ -224,7 +223,7 @@ def _own_optimizers(base: "Side", head: "Side") -> list[str]:
     """Registered optimizers whose code lies on either side."""
     from bench.regress import comparison
 
-    own = [name for side in (base, head) for name in comparison.survey(side, [])]
+    own = [name for side in (base, head) for name in comparison.own_optimizers(side)]
     if not own:
         raise UsageError(
             "No registered optimizer has its code in this repository: name your own with "

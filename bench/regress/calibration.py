@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from bench import atomic
+from bench import atomic, environment
 from bench.regress.launch import Side, SideError, Worker, last_line
 from bench.regress.procedure import MIN_LAUNCHES, Array
 from bench.regress.turns import Arm, plan, take_turns
@@ -39,6 +39,8 @@ class Settings:
         delays: Shares of an iteration, the main one first: each trial has that and one of the
             others in turn.
         iteration_s: Seconds of an iteration without delay, measured beforehand.
+        data: What is trained on.
+        threads: Of torch.
         tuned: Whether glibc's allocator is tuned.
         machine: The hardware; see ``bench.environment.machine``.
         versions: Of the libraries.
@@ -49,6 +51,8 @@ class Settings:
     budget_s: float
     delays: tuple[float, ...]
     iteration_s: float
+    data: str
+    threads: int
     tuned: bool
     machine: Mapping[str, Any]
     versions: Mapping[str, str]
@@ -72,6 +76,7 @@ class Trial:
         phase: The phase that was delayed.
         delays: Of each arm, as a share of the iteration; the first is A.
         elapsed_s: When each launch ended, counted as if there had been two arms only.
+        commit: Of the code that was measured, or empty.
         blocks: Seconds, ``[launches, turns, arms, iterations, phases]``.
     """
 
@@ -79,6 +84,7 @@ class Trial:
     phase: str
     delays: tuple[float, ...]
     elapsed_s: tuple[float, ...]
+    commit: str
     blocks: Array
 
 
@@ -90,7 +96,8 @@ def open_folder(
     Args:
         folder: Where it is kept.
         side: What runs the code.
-        fields: The settings, except ``iteration_s``.
+        fields: The settings, except those that a first launch tells: ``iteration_s``, ``data`` and
+            ``threads``.
         benchmark: Fields of the ``RunSpec``.
 
     Raises:
@@ -108,7 +115,7 @@ def open_folder(
                 f"({name}: {found[name]}, now {fields[name]}): choose another --results folder."
             )
         return stored
-    settings = Settings(**fields, iteration_s=_iteration_s(side, benchmark, fields["tuned"]))
+    settings = Settings(**fields, **_measured_first(side, benchmark, fields["tuned"]))
     folder.mkdir(parents=True, exist_ok=True)
     with atomic.writing(path) as file:
         file.write(json.dumps(asdict(settings), indent=2).encode())
@@ -162,11 +169,17 @@ def measure(
     while len(launches) < MIN_LAUNCHES or elapsed + longest <= settings.budget_s:
         setup = {"tuned": settings.tuned, "benchmarks": [{**benchmark, "seed": len(launches)}]}
         began = perf_counter()
-        with Worker(side, setup) as one, Worker(side, setup) as other:
+        with Worker(side, setup) as first, Worker(side, setup) as second:
+            one, other = (first, second) if len(launches) % 2 == 0 else (second, first)
             for worker in (one, other):
-                _require(worker.ready())
+                _require_alike(settings, _require_started(worker.ready()))
             started = perf_counter()
-            blocks = take_turns(_arms(one, other, delays, phase, settings), planned)
+            # The neighbours of A are A' and the main delay, as in a comparison of two.
+            order = [1, 0, *range(2, len(delays))]
+            arms = _arms(one, other, delays, phase, settings)
+            odd = len(launches) % 2 == 1
+            blocks = take_turns([arms[arm] for arm in order], planned, last_first=odd)
+            blocks = blocks[:, np.argsort(order)]
         measured = (perf_counter() - started) * 2 / len(delays)
         longest = max(longest, started - began + measured)
         elapsed += started - began + measured
@@ -178,6 +191,7 @@ def measure(
         phase=phase,
         delays=tuple(delays),
         elapsed_s=tuple(ends),
+        commit=environment.commit(side.folder) or "",
         blocks=np.stack(launches),
     )
     _store(trial, folder)
@@ -198,6 +212,7 @@ def load(folder: Path) -> Iterator[Trial]:
                     phase=str(archive["phase"]),
                     delays=tuple(archive["delays"].tolist()),
                     elapsed_s=tuple(archive["elapsed_s"].tolist()),
+                    commit=str(archive["commit"]),
                     blocks=archive["blocks_us"] * 1e-6,
                 )
         except Exception as error:
@@ -206,19 +221,39 @@ def load(folder: Path) -> Iterator[Trial]:
             ) from error
 
 
-def _iteration_s(side: Side, benchmark: Mapping[str, Any], tuned: bool) -> float:
-    """Seconds of an iteration without delay: the median over launches of their medians."""
+def _measured_first(side: Side, benchmark: Mapping[str, Any], tuned: bool) -> dict[str, Any]:
+    """Data, threads, and the seconds of an iteration: the median over launches of their medians."""
     medians = []
     for seed in range(_SIZING_LAUNCHES):
         setup = {"tuned": tuned, "benchmarks": [{**benchmark, "seed": seed}]}
         with Worker(side, setup, offline=False) as worker:
-            _require(worker.ready())
+            facts = _require_started(worker.ready())
             rows = worker.block(0, _SIZING_ITERATIONS, _SIZING_ITERATIONS)
             medians.append(np.median(np.sum(rows, axis=1)))
-    return float(np.median(medians))
+    return facts | {"iteration_s": float(np.median(medians))}
 
 
-def _require(described: Mapping[str, Any]) -> None:
+def _require_alike(settings: Settings, facts: Mapping[str, Any]) -> None:
+    """Refuse to go on where the data or the number of threads has changed.
+
+    Raises:
+        UsageError: It has.
+    """
+    for name, value in facts.items():
+        if value != getattr(settings, name):
+            raise UsageError(
+                f"This calibration has {name} '{getattr(settings, name)}', now it is '{value}': "
+                "choose another --results folder."
+            )
+
+
+def _require_started(described: Mapping[str, Any]) -> dict[str, Any]:
+    """Data and threads of a worker.
+
+    Raises:
+        UsageError: The benchmark does not exist, or cannot be calibrated.
+        SideError: It does not start.
+    """
     (state,) = described["benchmarks"]
     if "missing" in state:
         raise UsageError(state["missing"])
@@ -229,6 +264,7 @@ def _require(described: Mapping[str, Any]) -> None:
             "This optimizer's step runs forward and backward itself: no phase of it can be delayed "
             "alone. Calibrate with another, such as sgd."
         )
+    return {"data": state["data"], "threads": described["threads"]}
 
 
 def _arms(
@@ -252,6 +288,7 @@ def _store(trial: Trial, folder: Path) -> None:
             phase=trial.phase,
             delays=np.array(trial.delays),
             elapsed_s=np.array(trial.elapsed_s),
+            commit=trial.commit,
             blocks_us=(1e6 * trial.blocks).round(1).astype(np.float32),
         )
 

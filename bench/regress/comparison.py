@@ -1,6 +1,6 @@
 """Base against head: launches in pairs, blocks in turns, until the procedure has seen enough."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from time import perf_counter
 from typing import Any
@@ -24,6 +24,7 @@ from bench.spec import RunSpec
 from optimizers.errors import UsageError
 
 _FEW = 8  # launches: Student's t is wide below
+_UNSTEADY = 0.15
 Threshold = Callable[[str, str], float]
 OnLaunch = Callable[[int, float], None]
 
@@ -99,21 +100,13 @@ def key(spec: RunSpec) -> str:
     return f"{spec.problem}/{spec.label}"
 
 
-def survey(side: Side, specs: Sequence[RunSpec]) -> list[str]:
-    """Start a side once: its data is fetched, and its code compiled, before anything is timed.
-
-    Args:
-        side: What to start.
-        specs: Benchmarks whose data is needed.
-
-    Returns:
-        The registered optimizers whose code comes from the side's folders.
+def own_optimizers(side: Side) -> list[str]:
+    """The registered optimizers whose code comes from a side's folders.
 
     Raises:
         SideError: It does not start.
     """
-    setup = {"tuned": False, "benchmarks": [asdict(spec) for spec in specs]}
-    with Worker(side, setup, offline=False) as worker:
+    with Worker(side, {"tuned": False, "benchmarks": []}) as worker:
         names: list[str] = worker.ready()["optimizers"]
     return names
 
@@ -146,29 +139,22 @@ def compare(
         SideError: A side does not import, crashes or raises.
     """
     outcome = Comparison(base=base.name, head=head.name)
-    before, began = machine_state.snapshot(), perf_counter()
+    plans = _survey(outcome, (base, head), specs, tuned=tuned, own=own)
+    outcome.budget_s = budget_s * len(outcome.benchmarks)
+    monitor = Monitor([threshold(name, q) for name in outcome.benchmarks for q in QUANTITIES])
+    watch, began = machine_state.Watch(), perf_counter()
     effects: list[Array] = []
-    plans: dict[str, Plan] = {}
-    monitor: Monitor | None = None
     longest = 0.0
     while True:
         launched = perf_counter()
-        setup = {
-            "tuned": tuned,
-            "benchmarks": [{**asdict(spec), "seed": outcome.launches} for spec in specs],
-        }
+        setup = _setup(specs, tuned=tuned, seed=outcome.launches)
         pair = (base, head) if outcome.launches % 2 == 0 else (head, base)
+        watch.begin()
         with Worker(pair[0], setup) as first, Worker(pair[1], setup) as second:
             workers = (first, second) if pair[0] is base else (second, first)
-            described = [worker.ready() for worker in workers]
-            _require_started(outcome, specs, described)
-            if monitor is None:
-                _sort_out(outcome, specs, described, own=own)
-                outcome.budget_s = budget_s * len(outcome.benchmarks)
-                monitor = Monitor(
-                    [threshold(name, q) for name in outcome.benchmarks for q in QUANTITIES]
-                )
+            _require_started(outcome, specs, [worker.ready() for worker in workers])
             effects.append(_launch(outcome, workers, specs, plans))
+            watch.look([worker.process_id for worker in workers])
         outcome.launches += 1
         now = perf_counter()
         outcome.elapsed_s = now - began
@@ -179,8 +165,12 @@ def compare(
         if monitor.stops(np.array(effects), gone, last=last):
             break
     _conclude(outcome, monitor, threshold)
+    outcome.complaints += watch.complaints()
     spread = _spread(outcome)
-    outcome.complaints += machine_state.complaints(before, machine_state.snapshot(), spread)
+    if spread > _UNSTEADY:
+        outcome.complaints.append(
+            f"blocks of the same code differed by {spread:.0%} (interquartile range)"
+        )
     if outcome.launches < _FEW and not outcome.decided:
         outcome.complaints.append(
             f"only {outcome.launches} launches fitted into the budget: the intervals are wide"
@@ -191,6 +181,39 @@ def compare(
             f"budget of {outcome.budget_s:.0f} s"
         )
     return outcome
+
+
+def _setup(specs: Sequence[RunSpec], *, tuned: bool, seed: int) -> dict[str, Any]:
+    return {"tuned": tuned, "benchmarks": [{**asdict(spec), "seed": seed} for spec in specs]}
+
+
+def _survey(
+    outcome: Comparison, pair: Sequence[Side], specs: Sequence[RunSpec], *, tuned: bool, own: bool
+) -> dict[str, Plan]:
+    """Start both sides once, before anything counts: data is fetched, and code compiled.
+
+    Returns:
+        How each common benchmark is measured.
+    """
+    setup, (base, head) = _setup(specs, tuned=tuned, seed=0), pair
+    with Worker(head, setup, offline=False) as after:
+        described = [after.ready()]
+        with Worker(base, setup) as before:
+            described.insert(0, before.ready())
+            _require_started(outcome, specs, described)
+            _sort_out(outcome, specs, described, own=own)
+            plans = {
+                key(spec): size([Arm(worker, number) for worker in (before, after)])
+                for number, spec in enumerate(specs)
+                if key(spec) in outcome.benchmarks
+            }
+    outcome.complaints += [
+        f"iterations of {name} do not all do the same, and blocks of {planned.iterations} do not "
+        "hold each kind in the proportion in which it comes: a change of rare work may be missed"
+        for name, planned in plans.items()
+        if not planned.even
+    ]
+    return plans
 
 
 def _require_started(
@@ -255,7 +278,7 @@ def _launch(
     outcome: Comparison,
     workers: Sequence[Worker],
     specs: Sequence[RunSpec],
-    plans: dict[str, Plan],
+    plans: Mapping[str, Plan],
 ) -> Array:
     """Measure all common benchmarks in one launch; the effects, ``[benchmarks * quantities]``."""
     effects = []
@@ -264,8 +287,6 @@ def _launch(
         if name not in outcome.benchmarks:
             continue
         arms = [Arm(worker, number) for worker in workers]
-        if name not in plans:
-            plans[name] = size(arms)
         odd = outcome.launches % 2 == 1
         blocks = totals(take_turns(arms, plans[name], last_first=odd))
         outcome.blocks.setdefault(name, []).append(blocks)

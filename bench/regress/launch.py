@@ -92,6 +92,11 @@ class Worker:
             with contextlib.suppress(BrokenPipeError):  # what was still to be written is lost
                 stream.close()
 
+    @property
+    def process_id(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
     def ready(self) -> dict[str, Any]:
         """What the worker says of itself, once its benchmarks are built."""
         return self._read()
@@ -110,14 +115,28 @@ class Worker:
         Raises:
             SideError: It crashed or raised.
         """
-        self._write(
-            {"benchmark": benchmark, "warm": warm, "iterations": iterations, "delay": delay}
-        )
+        block = {"benchmark": benchmark, "warm": warm, "iterations": iterations, "delay": delay}
+        rows: list[list[float]] = self._asked(block)["phases_s"]
+        return rows
+
+    def operations(self, benchmark: int) -> list[int]:
+        """How many operations each of some more iterations calls; they are not timed.
+
+        Args:
+            benchmark: Which of the benchmarks that the worker was set up with.
+
+        Raises:
+            SideError: It crashed or raised.
+        """
+        counts: list[int] = self._asked({"benchmark": benchmark})["operations"]
+        return counts
+
+    def _asked(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        self._write(request)
         answer = self._read()
         if "error" in answer:
             raise SideError(f"{self.side.name} failed: {last_line(answer['error'])}")
-        rows: list[list[float]] = answer["phases_s"]
-        return rows
+        return answer
 
     def _write(self, message: Mapping[str, Any]) -> None:
         assert self._process.stdin is not None

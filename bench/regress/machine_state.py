@@ -1,80 +1,123 @@
 """What disturbed the machine while a comparison ran."""
 
-from dataclasses import dataclass
+import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from bench import environment
 
-_CGROUP = Path("/sys/fs/cgroup/cpu.stat")
-_LOOK_S = 0.5
-_OTHERS, _STEAL, _UNSTEADY = 0.15, 0.01, 0.15
+_CGROUPS, _MEMBERSHIP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+_CORES = Path("/sys/devices/system/cpu")
+_OTHERS, _STEAL = 0.10, 0.01
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """Counters of the machine at one moment.
+class Watch:
+    """Watches the machine during launches.
 
     Attributes:
-        others: Share of all cores that other programs use; only meaningful while no worker runs.
-        busy_s: Processor seconds of all cores since the start, idle ones included.
+        others_s: Processor seconds that other programs used during launches.
         stolen_s: Those that other virtual machines took.
-        throttled: How often a control group held this process back; ``None`` if not told.
-        gpu_throttled: Whether a GPU ran below its clock; ``None`` without one.
+        passed_s: Processor seconds that there were, of all cores.
     """
 
-    others: float
-    busy_s: float
-    stolen_s: float
-    throttled: int | None
-    gpu_throttled: bool | None
+    def __init__(self) -> None:
+        """Note how often the processor was held back before."""
+        self.others_s = self.stolen_s = self.passed_s = 0.0
+        self._throttled, self._overheated = _throttled(), _overheated()
+        self._gpu_throttled = 0
+        self.begin()
+
+    def begin(self) -> None:
+        """A launch begins; its processes do not run yet."""
+        self._began, self._own_s = psutil.cpu_times(), _used_s(os.getpid())
+
+    def look(self, workers: Sequence[int] = ()) -> None:
+        """A launch ends.
+
+        Args:
+            workers: Numbers of its processes that still run.
+        """
+        now, before = psutil.cpu_times(), self._began
+        own_s = _used_s(os.getpid()) - self._own_s + sum(map(_used_s, workers))
+        self.others_s += max(_busy_s(now) - _busy_s(before) - own_s, 0.0)
+        self.stolen_s += getattr(now, "steal", 0.0) - getattr(before, "steal", 0.0)
+        self.passed_s += sum(now) - sum(before)
+        self._gpu_throttled += bool(environment.gpu_throttled())
+
+    def complaints(self) -> list[str]:
+        """What may have spoilt the timings, one sentence each."""
+        found = []
+        passed_s = max(self.passed_s, 1e-9)
+        if self.others_s > _OTHERS * passed_s:
+            share = self.others_s / passed_s
+            found.append(f"other programs used {share:.0%} of the processor time meanwhile")
+        if self.stolen_s > _STEAL * passed_s:
+            share = self.stolen_s / passed_s
+            found.append(f"other virtual machines took {share:.0%} of the processor time")
+        for what, before, now in (
+            ("a control group", self._throttled, _throttled()),
+            ("heat", self._overheated, _overheated()),
+        ):
+            if now > before:
+                found.append(f"{what} throttled the processor {now - before} times")
+        if self._gpu_throttled:
+            found.append(f"the GPU ran below its clock in {self._gpu_throttled} launches")
+        return found
 
 
-def snapshot() -> Snapshot:
-    """Read the counters; takes half a second."""
-    others = psutil.cpu_percent(interval=_LOOK_S) / 100
-    times = psutil.cpu_times()
-    return Snapshot(
-        others=others,
-        busy_s=float(sum(times)),
-        stolen_s=float(getattr(times, "steal", 0.0)),
-        throttled=_throttled(),
-        gpu_throttled=environment.gpu_throttled(),
-    )
+def _busy_s(times: Any) -> float:
+    """Processor seconds spent on programs, of ``psutil.cpu_times`` (user holds guests)."""
+    return float(sum(getattr(times, name, 0.0) for name in ("user", "nice", "system", "irq")))
 
 
-def complaints(before: Snapshot, after: Snapshot, spread: float) -> list[str]:
-    """What may have spoilt the timings in between, one sentence each.
+def _used_s(number: int) -> float:
+    """Processor seconds of a process, and of what it started and waited for."""
+    try:
+        used = psutil.Process(number).cpu_times()
+    except psutil.Error:
+        return 0.0
+    return float(used.user + used.system + used.children_user + used.children_system)
 
-    Args:
-        before: When the comparison began, before any worker ran.
-        after: When it ended.
-        spread: How much the base's own blocks varied, as a share of their median.
-    """
+
+def _throttled() -> int:
+    """How often this process's control group, or one above it, was held back so far."""
+    total = 0
+    for folder in _control_groups():
+        try:
+            lines = (folder / "cpu.stat").read_text().splitlines()
+        except OSError:
+            continue  # a group without a limit, or not shown to this process
+        values = dict(line.split() for line in lines if len(line.split()) == 2)
+        total += int(values.get("nr_throttled", 0))
+    return total
+
+
+def _control_groups() -> list[Path]:
+    """Folders of the groups that may limit this process's processor time, of either version."""
+    try:
+        lines = _MEMBERSHIP.read_text().splitlines()
+    except OSError:
+        return []  # no Linux
     found = []
-    for when, share in (("before it began", before.others), ("after it ended", after.others)):
-        if share > _OTHERS:
-            found.append(f"other programs used {share:.0%} of the processor time {when}")
-    passed = after.busy_s - before.busy_s
-    stolen = (after.stolen_s - before.stolen_s) / passed if passed > 0 else 0.0
-    if stolen > _STEAL:
-        found.append(f"other virtual machines took {stolen:.0%} of the processor time")
-    if before.throttled is not None and after.throttled is not None:
-        times = after.throttled - before.throttled
-        if times:
-            found.append(f"a control group throttled the processor {times} times")
-    if after.gpu_throttled:
-        found.append("the GPU ran below its clock")
-    if spread > _UNSTEADY:
-        found.append(f"blocks of the same code differed by {spread:.0%} (interquartile range)")
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        top = _CGROUPS / controllers
+        own = top / path.strip("/")
+        found += [own, *(above for above in own.parents if above.is_relative_to(top))]
     return found
 
 
-def _throttled() -> int | None:
-    try:
-        lines = _CGROUP.read_text().splitlines()
-    except OSError:
-        return None
-    values = dict(line.split() for line in lines if len(line.split()) == 2)
-    return int(values["nr_throttled"]) if "nr_throttled" in values else None
+def _overheated() -> int:
+    """How often the processor slowed down for heat so far, where the kernel tells."""
+    total = 0
+    for path in _CORES.glob("cpu[0-9]*/thermal_throttle/core_throttle_count"):
+        try:
+            total += int(path.read_text())
+        except (OSError, ValueError):
+            continue  # this core does not tell
+    return total

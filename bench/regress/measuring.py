@@ -1,5 +1,6 @@
 """What a worker does: it builds the benchmarks from its side's code and times blocks of them."""
 
+import itertools
 import math
 import sys
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from bench import allocator, environment
 from bench.phases import PhaseClock, phase_clock
@@ -19,6 +21,8 @@ from bench.training import Training
 from optimizers import REGISTRY
 from optimizers.errors import UnknownNameError, UsageError
 from optimizers.spec import OptimizerSpec
+
+_COUNTED, _COUNTING_S = 100, 3.0  # iterations whose operations are counted, unless they take longer
 
 
 class Measuring:
@@ -58,8 +62,10 @@ class Measuring:
         }
 
     def answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Time a block, or say what went wrong."""
+        """Time a block, or count operations, or say what went wrong."""
         try:
+            if "iterations" not in request:
+                return {"operations": self._operations(**request)}
             return {"phases_s": self._block(**request)}
         except Exception:
             return {"error": traceback.format_exc()}
@@ -110,12 +116,34 @@ class Measuring:
             if delay is not None:
                 delattr(training, delay[0])
         rows = clock.read()[warm:]
-        last = training.losses[-1].item()
-        training.losses.clear()
-        training.accuracies.clear()
-        if not math.isfinite(last):
-            raise FloatingPointError(f"the loss became {last}: choose settings that converge")
+        _require_finite(training)
         return rows
+
+    def _operations(self, benchmark: int) -> list[int]:
+        """How many of torch's operations Python calls in each of some iterations.
+
+        Drawing mini-batches does not count: it does more at the end of an epoch.
+        """
+        training, clock = self._trainings[benchmark]
+        counter, draw = _Counter(), training.draw
+
+        def uncounted() -> None:
+            before = counter.calls
+            draw()
+            counter.calls = before
+
+        training.draw = uncounted  # type: ignore[method-assign]
+        end = time.perf_counter() + _COUNTING_S
+        totals = [0]
+        with counter:
+            while len(totals) <= _COUNTED and time.perf_counter() < end:
+                training.iterate()
+                totals.append(counter.calls)
+        del training.draw
+        clock.read()
+        counts = [after - before for before, after in itertools.pairwise(totals)]
+        _require_finite(training)
+        return counts
 
     def _own_optimizers(self) -> list[str]:
         names = [*REGISTRY.entries, *(point.name for point in REGISTRY.installed())]
@@ -156,6 +184,26 @@ class Measuring:
                 )
             found |= inside
         return found
+
+
+class _Counter(TorchFunctionMode):
+    """Counts the calls of torch's functions and methods."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.calls += 1
+        return func(*args, **(kwargs or {}))
+
+
+def _require_finite(training: Training) -> None:
+    last = training.losses[-1].item()
+    training.losses.clear()
+    training.accuracies.clear()
+    if not math.isfinite(last):
+        raise FloatingPointError(f"the loss became {last}: choose settings that converge")
 
 
 def _lies_in(file: str, folders: Sequence[Path]) -> bool:

@@ -1,19 +1,23 @@
 """Turns: short blocks of iterations, one arm after the other, never two at the same time."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from bench.regress.launch import Worker
+from bench.regress.periods import period
 from bench.regress.procedure import Array
 
 _BLOCK_S = 0.1  # a block takes at least this,
 _ITERATIONS, _LONG_BLOCK_S = 10, 0.4  # and has so many iterations unless they take longer
+_LONGEST_S = 1.0  # of a block that holds whole periods
 _WARM_S = 0.02
 _LAUNCH_S = 1.6  # both sides together, for one benchmark in one launch
 _MIN_TURNS, _MAX_TURNS = 4, 8
-_SIZING = 5
+_FEW_TURNS, _SLOW_S = 2, 0.3  # turns where an iteration is slower than this
+_SIZING, _SIZING_S = 5, 0.2
 
 
 @dataclass(frozen=True)
@@ -43,37 +47,47 @@ class Plan:
         warm: Iterations at the start of a block that do not count.
         iterations: Iterations of a block that count.
         turns: Blocks of each arm; even, so that each arm is first as often as last.
+        even: Whether blocks hold all work in the proportion in which it comes.
     """
 
     warm: int
     iterations: int
     turns: int
+    even: bool = True
 
 
-def plan(iteration_s: float) -> Plan:
+def plan(iteration_s: float, period: int | None = 1) -> Plan:
     """Size the blocks of a benchmark.
-
-    A block averages over ten iterations where that is affordable: what an optimizer does only
-    now and then, such as refreshing its curvature, is then in most of the blocks.
 
     Args:
         iteration_s: Seconds of one iteration.
+        period: Iterations after which work repeats itself, such as refreshing a curvature: a block
+            holds whole periods if that is affordable. ``None`` if it does not.
     """
     wanted = min(_ITERATIONS, max(1, int(_LONG_BLOCK_S / iteration_s)))
     iterations = max(int(np.ceil(_BLOCK_S / iteration_s)), wanted)
+    whole = int(np.ceil(iterations / (period or 1))) * (period or 1)
+    even = period == 1 or (period is not None and whole * iteration_s <= _LONGEST_S)
+    iterations = whole if even else iterations
     warm = max(1, int(np.ceil(_WARM_S / iteration_s)))
     turns = int(_LAUNCH_S / (2 * (warm + iterations) * iteration_s)) // 2 * 2
-    return Plan(warm, iterations, min(max(turns, _MIN_TURNS), _MAX_TURNS))
+    least = _FEW_TURNS if iteration_s > _SLOW_S else _MIN_TURNS
+    return Plan(warm, iterations, min(max(turns, least), _MAX_TURNS), even)
 
 
 def size(arms: Sequence[Arm]) -> Plan:
     """Run a few iterations and plan the blocks from them.
 
     Args:
-        arms: Those that will take turns.
+        arms: Those that will take turns, in processes whose blocks nobody counts yet.
     """
-    rows = [arm.block(_SIZING, _SIZING) for arm in arms]
-    return plan(float(np.median(np.sum(rows, axis=-1))))
+    periods = [period(arm.worker.operations(arm.benchmark)) for arm in arms]
+    seconds = max(sum(row) for arm in arms for row in arm.block(0, 1))
+    if seconds < _SIZING_S:
+        rows = [arm.block(0, _SIZING) for arm in arms]
+        seconds = float(np.median(np.sum(rows, axis=-1)))
+    common = math.lcm(*(found or 0 for found in periods))
+    return plan(seconds, common or None)
 
 
 def take_turns(arms: Sequence[Arm], planned: Plan, *, last_first: bool = False) -> Array:

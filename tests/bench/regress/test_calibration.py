@@ -33,12 +33,15 @@ def made_trial(number: int, settings: Settings, noise: float, launches: int = 8)
         blocks[:, :, arm, :, 1 + calibration.PHASES.index(phase)] += delay * base.sum()
     blocks *= np.exp(generator.normal(0, noise, (launches, 1, len(delays), 1, 4)))
     ends = tuple(float(end) for end in np.linspace(5, 40, launches))
-    return Trial(number=number, phase=phase, delays=tuple(delays), elapsed_s=ends, blocks=blocks)
+    return Trial(
+        number=number, phase=phase, delays=tuple(delays), elapsed_s=ends, commit="a1", blocks=blocks
+    )
 
 
 @pytest.fixture
 def settings() -> Settings:
-    return Settings(**(FIELDS | {"delays": (0.05, 0.02, 0.10), "budget_s": 40}), iteration_s=0.0177)
+    fields = FIELDS | {"delays": (0.05, 0.02, 0.10), "budget_s": 40}
+    return Settings(**fields, iteration_s=0.0177, data="made up", threads=2)
 
 
 def test_each_trial_has_the_main_delay_and_the_others_in_turn_in_each_phase(
@@ -110,6 +113,7 @@ def test_what_is_stored_is_what_was_measured(settings: Settings, tmp_path: Path)
     (found,) = calibration.load(tmp_path)
     np.testing.assert_allclose(found.blocks, trial.blocks, atol=1e-7)
     assert (found.number, found.phase, found.delays) == (4, trial.phase, trial.delays)
+    assert found.commit == "a1"
 
 
 def test_delays_beyond_the_noise_are_found_in_their_phase_and_none_is_not(

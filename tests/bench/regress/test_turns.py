@@ -11,9 +11,21 @@ from bench.regress.turns import Arm, Plan, plan, take_turns
 def test_blocks_are_long_enough_and_each_arm_is_first_as_often_as_last(iteration_s: float) -> None:
     planned = plan(iteration_s)
     assert planned.turns % 2 == 0
-    assert planned.turns >= 4
+    assert planned.turns >= (4 if iteration_s < 0.3 else 2)
     assert planned.warm >= 1
     assert planned.iterations * iteration_s >= 0.1 or planned.iterations >= 10
+
+
+@pytest.mark.parametrize(("period", "iterations"), [(1, 10), (4, 12), (5, 10), (30, 30)])
+def test_blocks_hold_whole_periods(period: int, iterations: int) -> None:
+    planned = plan(17e-3, period)
+    assert (planned.iterations, planned.even) == (iterations, True)
+    assert planned.turns >= 4
+
+
+@pytest.mark.parametrize("period", [None, 100])
+def test_a_period_that_is_unknown_or_takes_too_long_is_told(period: int | None) -> None:
+    assert plan(17e-3, period) == Plan(warm=2, iterations=10, turns=4, even=False)
 
 
 def test_ten_iterations_where_that_is_affordable() -> None:
