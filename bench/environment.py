@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     import torch
 
 LIBRARIES = ("optbench", "torch", "torchvision", "backpack-for-pytorch", "numpy")
+_TIES = frozenset(
+    (
+        "GIT_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE",
+        "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        "GIT_GRAFT_FILE", "GIT_SHALLOW_FILE", "GIT_NAMESPACE", "GIT_QUARANTINE_PATH",
+    )
+)  # fmt: skip
 _FINGERPRINT_FIELDS = ("system", "architecture", "cpu", "logical_cores", "memory_gib", "gpu")
 
 
@@ -148,8 +155,17 @@ def git(folder: Path, *arguments: str, timeout_s: float | None = 10) -> str:
     """What git prints, in a folder; raises what ``subprocess.run`` raises."""
     command = ["git", "-C", str(folder), *arguments]
     return subprocess.run(
-        command, check=True, capture_output=True, text=True, timeout=timeout_s
+        command, check=True, capture_output=True, text=True, timeout=timeout_s, env=untied()
     ).stdout.strip()
+
+
+def untied() -> dict[str, str]:
+    """The environment without what ties git to one repository.
+
+    Git sets these variables for its hooks; ``GIT_INDEX_FILE``, say, would let a checkout elsewhere
+    overwrite the index of the commit that is being made.
+    """
+    return {name: value for name, value in os.environ.items() if name not in _TIES}
 
 
 def _cpu_name() -> str:

@@ -69,23 +69,22 @@ def calibrate(
 
 
 def _conclude(settings: "Settings", results: Path, *, as_json: bool) -> None:
-    from bench.regress import calibration, calibration_report
+    from bench.regress import calibration, calibration_plot, calibration_report
 
     trials = list(calibration.load(results))
-    judgements = [j for trial in trials for j in calibration_report.judge(trial, settings.budget_s)]
+    judgements = [j for trial in trials for j in calibration_report.judge(trial, settings)]
     summary = calibration_report.rows(judgements)
     title = (
         f"{settings.optimizer} on {settings.problem}, {len(trials)} trials, "
         f"{settings.budget_s:g} s per comparison"
     )
-    calibration_report.write(results, trials, judgements, title)
+    calibration_plot.write(results, trials, judgements, title)
     if as_json:
         print(json.dumps({"rows": summary, "results": str(results)}, indent=2))
         return
-    terminal.print_table(title, calibration_report.table(summary))
-    rule = f"pytest-benchmark's {calibration_report.RULE} on the same samples: share of alarms"
-    terminal.print_table(rule, calibration_report.rule_table(summary))
-    terminal.say("Shares with their exact 95 % intervals; seconds: median until it stopped.")
+    for caption, table in calibration_report.tables(summary, title).items():
+        terminal.print_table(caption, table)
+    terminal.say(calibration_report.NOTE)
     terminal.say(f"Trials, judgements and figure: {results}")
 
 

@@ -10,7 +10,7 @@ import typer
 from bench import terminal
 from bench.commands import shared
 from bench.strict_json import with_nulls
-from optimizers.errors import UsageError, unknown
+from optimizers.errors import unknown
 
 if TYPE_CHECKING:
     from bench.history import Change, Series
@@ -31,21 +31,19 @@ def history(
     """Show throughput over stored runs and benchmark files: change points, commits, a plot.
 
     A change point is where the cost in plain gradients (or, without one, the time) moved for good,
-    by more than 2.5 %. One spike is not a change point.
+    by more than 2.5 %. One spike is not a change point; a slow drift reads as one.
     """
     from bench import history, history_plot, plots
     from bench.regress.procedure import QUANTITIES
 
     if phase not in QUANTITIES:
         raise unknown("phase", phase, QUANTITIES)
-    series = [
-        item
-        for item in history.load(results, phase)
-        if problem in (None, item.points["problem"][0])
-        and optimizer in (None, item.points["label"][0])
-    ]
-    if not series:
-        raise UsageError(f"'{results}' has no series of problem {problem}, optimizer {optimizer}.")
+    series = history.load(results, phase)
+    for kind, column, name in (("problem", "problem", problem), ("optimizer", "label", optimizer)):
+        known = {str(item.points[column][0]) for item in series}
+        if name is not None and name not in known:
+            raise unknown(f"{kind} in '{results}':", name, known)
+        series = [item for item in series if name in (None, item.points[column][0])]
     if as_json:
         print(json.dumps(with_nulls([_document(item) for item in series]), allow_nan=False))
         return

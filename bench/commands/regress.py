@@ -149,6 +149,7 @@ def regress(
                 tuned=os.environ.get("OPTBENCH_MALLOC") != "0",
                 own=python is None,
                 on_launch=progress.launched,
+                on_notice=progress.notice,
             )
     given = {
         "--batch-size": batch_size,
@@ -200,8 +201,8 @@ def _judge_baseline(
         terminal.say(presentation.baseline_sentence(outcome))
         for text in presentation.baseline_one_sided(outcome):
             terminal.say(text)
-        for text in outcome.differing:
-            terminal.say(f"Machine or libraries differ: {text}.")
+        for text in outcome.complaints:
+            terminal.say(f"Timings may be spoilt: {text}.")
     if outcome.slower:
         raise typer.Exit(shared.REGRESSION)
 

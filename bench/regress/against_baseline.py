@@ -20,14 +20,15 @@ from typing import Any
 
 import numpy as np
 
-from bench.regress import baseline
+from bench.regress import baseline, machine_state
 from bench.regress.baseline import Stored
 from bench.regress.launch import SideError
-from bench.regress.procedure import Estimate, Monitor, Verdict
+from bench.regress.procedure import MIN_LAUNCHES, Estimate, Monitor, Verdict
 from optimizers import OPTIMIZERS, REGISTRY
 from optimizers.errors import UnknownNameError, UsageError
 
-_MODULE = Path(__file__).parents[1] / "suite" / "test_step_throughput.py"
+_FEW_ROUNDS = 10
+_MODULE = Path(__file__).parents[1] / "suite" / "test_throughput.py"
 _MACHINE = (
     "import json; from bench import allocator, environment; allocator.tune(); "
     "print(json.dumps(environment.comparable()))"
@@ -72,7 +73,9 @@ class BaselineOutcome:
         vanished: Benchmarks of the file that the suite no longer has.
         launches: How often the suite was run.
         elapsed_s: How long that took.
-        differing: Fields in which machine or libraries differ, where the user went on regardless.
+        budget_s: How long it might have taken.
+        complaints: What may have spoilt the timings, and fields in which machine or libraries
+            differ, where the user went on regardless.
     """
 
     base: str
@@ -81,7 +84,8 @@ class BaselineOutcome:
     vanished: list[str] = field(default_factory=list)
     launches: int = 0
     elapsed_s: float = 0.0
-    differing: list[str] = field(default_factory=list)
+    budget_s: float = 0.0
+    complaints: list[str] = field(default_factory=list)
 
     @property
     def slower(self) -> list[BaselineLine]:
@@ -111,24 +115,32 @@ def compare(
         SideError: The suite fails.
     """
     outcome = BaselineOutcome(base=stored.name)
-    outcome.differing = baseline.differences(stored.machine, _machine())
-    if outcome.differing and not any_machine:
+    differing = baseline.differences(stored.machine, _machine())
+    if differing and not any_machine:
         raise UsageError(
             f"Baseline '{stored.name}' is from another machine or other libraries: they differ in "
-            f"{'; '.join(outcome.differing)}. --any-machine compares regardless."
+            f"{'; '.join(differing)}. --any-machine compares regardless."
         )
-    began, longest = perf_counter(), 0.0
+    outcome.complaints += [f"machine or libraries differ in {text}" for text in differing]
+    if stored.rounds < _FEW_ROUNDS:
+        outcome.complaints.append(
+            f"the file has only {stored.rounds} rounds of a benchmark: take at least {_FEW_ROUNDS}"
+        )
+    watch, began, longest = machine_state.Watch(), perf_counter(), 0.0
     suite = _Suite.matching(stored)
     common = [name for name in stored.info if name in suite.benchmarks]
     runs = [suite.run(common, stored.rounds)] if common else []
     common = [name for name in common if name in runs[0].info]  # others were skipped
     if not common:
-        raise UsageError(f"Baseline '{stored.name}' and the suite have no benchmark in common.")
+        unknown = "".join(f" {text}" for text in suite.unknown)
+        raise UsageError(
+            f"Baseline '{stored.name}' and the suite have no benchmark in common.{unknown}"
+        )
     _require_same_data(stored, runs[0], common)
     outcome.vanished = [name for name in stored.info if name not in common]
     outcome.appeared = [name for name in suite.benchmarks if name not in stored.info]
     subjects = {(stored.info[name]["problem"], stored.info[name]["optimizer"]) for name in common}
-    budget_s *= len(subjects)
+    outcome.budget_s = budget_s * len(subjects)
     limits = [_threshold_of(stored.info[name], threshold) for name in common]
     base = np.array([stored.costs[name] for name in common])
     monitor = Monitor(limits, against_one=True)
@@ -136,13 +148,20 @@ def compare(
         now = perf_counter()
         longest = max(longest, now - began - outcome.elapsed_s)
         outcome.launches, outcome.elapsed_s = len(runs), now - began
-        gone = outcome.elapsed_s / budget_s
+        gone = outcome.elapsed_s / outcome.budget_s
         on_launch(len(runs), gone)
         costs = np.array([[run.costs[name] for name in common] for run in runs])
-        last = outcome.elapsed_s + longest > budget_s
+        last = outcome.elapsed_s + longest > outcome.budget_s
         if monitor.stops(np.log(costs / base), gone, last=last):
             break
         runs.append(suite.run(common, stored.rounds))
+    watch.look()
+    outcome.complaints += watch.complaints()
+    if outcome.elapsed_s > 1.1 * outcome.budget_s:
+        outcome.complaints.append(
+            f"the least of {MIN_LAUNCHES} runs of the suite took {outcome.elapsed_s:.0f} s, longer "
+            f"than the budget of {outcome.budget_s:.0f} s"
+        )
     assert monitor.estimates is not None
     found = zip(common, monitor.estimates, monitor.verdicts(), limits, costs.T, strict=True)
     for name, estimate, verdict, limit, cost in found:
@@ -186,22 +205,26 @@ class _Suite:
     Attributes:
         options: With which it collects what a stored file holds.
         benchmarks: Names of all that it then has.
+        unknown: Why optimizers of the file do not exist here, one sentence each.
     """
 
     options: tuple[str, ...]
     benchmarks: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
 
     @classmethod
     def matching(cls, stored: Stored) -> "_Suite":
         """The suite with the stored optimizers that still exist, and those that came since."""
         names = dict.fromkeys((*(str(e["optimizer"]) for e in stored.info.values()), *OPTIMIZERS))
-        known = [name for name in names if _exists(name)]
+        reasons = {name: _unknown(name) for name in names}
+        unknown = tuple(reason for reason in reasons.values() if reason)
+        known = [name for name, reason in reasons.items() if not reason]
         options = tuple(f"--optbench-optimizer={name}" for name in known)
-        plain = cls(options, _collect(options))
+        plain = cls(options, _collect(options), unknown)
         if set(stored.info) <= set(plain.benchmarks):
             return plain
         full = (*options, "--optbench-full")
-        more = cls(full, _collect(full))
+        more = cls(full, _collect(full), unknown)
         gained = set(stored.info) & set(more.benchmarks) - set(plain.benchmarks)
         return more if gained else plain
 
@@ -217,12 +240,13 @@ class _Suite:
             return baseline.read(written)
 
 
-def _exists(optimizer: str) -> bool:
+def _unknown(optimizer: str) -> str:
+    """Why an optimizer does not exist here; empty if it does."""
     try:
         REGISTRY.get(optimizer)
-    except UnknownNameError:
-        return False
-    return True
+    except UnknownNameError as error:
+        return str(error)
+    return ""
 
 
 def _collect(options: Sequence[str]) -> tuple[str, ...]:

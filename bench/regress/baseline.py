@@ -1,6 +1,7 @@
 """A stored file of the benchmark suite: read, and compared with the machine at hand."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -56,8 +57,12 @@ def read(path: Path) -> Stored:
             "something else."
         ) from None
     try:
+        if not isinstance(document, dict):
+            raise KeyError("benchmarks")
         benchmarks = {item["name"]: item for item in document["benchmarks"]}
         machine = document["machine_info"]["optbench"]
+        if not isinstance(machine["versions"], dict):
+            raise KeyError("versions")
         info = {name: item["extra_info"] for name, item in benchmarks.items()}
         lacking = [key for extra in info.values() for key in _NEEDED if key not in extra]
         if lacking or not benchmarks:
@@ -68,8 +73,8 @@ def read(path: Path) -> Stored:
             rounds=min(int(item["stats"]["rounds"]) for item in benchmarks.values()),
             commit=_commit(document.get("commit_info", {})),
             when=datetime.fromisoformat(document["datetime"]),
-            costs={name: float(extra["relative_cost"]) for name, extra in info.items()},
-            seconds={name: float(b["stats"]["median"]) for name, b in benchmarks.items()},
+            costs={name: _positive(extra["relative_cost"]) for name, extra in info.items()},
+            seconds={name: _positive(b["stats"]["median"]) for name, b in benchmarks.items()},
             info=info,
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -79,9 +84,20 @@ def read(path: Path) -> Stored:
         ) from None
 
 
+def _positive(value: Any) -> float:
+    """A cost or a time.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if not 0 < (number := float(value)) < math.inf:
+        raise ValueError(f"positive costs and times: it has {value}")
+    return number
+
+
 def _commit(info: Mapping[str, Any]) -> str | None:
     name = info.get("id")
-    if not name or name == "unknown":
+    if not name or name in ("unknown", "unversioned"):
         return None
     return f"{name}-dirty" if info.get("dirty") else str(name)
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from bench import atomic, environment
-from bench.regress.launch import Side, SideError, Worker, last_line
+from bench.regress.launch import Side, Worker, failure
 from bench.regress.procedure import MIN_LAUNCHES, Array
 from bench.regress.turns import Arm, plan, take_turns
 from optimizers.errors import UsageError
@@ -258,7 +258,7 @@ def _require_started(described: Mapping[str, Any]) -> dict[str, Any]:
     if "missing" in state:
         raise UsageError(state["missing"])
     if "error" in state:
-        raise SideError(f"this code does not start: {last_line(state['error'])}")
+        raise failure("this code does not start", state)
     if state["needs_closure"]:
         raise UsageError(
             "This optimizer's step runs forward and backward itself: no phase of it can be delayed "

@@ -1,20 +1,15 @@
 """What a calibration shows: false alarms, power, the right phase, and how long it took."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
-import seaborn as sns
-from matplotlib.figure import Figure
 from pytest_benchmark.utils import parse_compare_fail
 from scipy import stats
 
-from bench import plots
-from bench.regress.calibration import Trial
+from bench.regress.calibration import PHASES, Settings, Trial
 from bench.regress.procedure import (
     MIN_LAUNCHES,
     QUANTITIES,
@@ -27,13 +22,10 @@ from bench.regress.procedure import (
 )
 
 RULE = "median:5%"
-_RULES = ("rule_total", "rule_any", "rule_total_once", "rule_any_once")
-_GOLDEN = (5**0.5 - 1) / 2
 CONFIDENCE = 0.95  # of the intervals of counts
-HEADER = ["change", "comparisons", "alarms", "right phase", "alarm in the total", "seconds"]
-RULE_HEADER = [
-    "change", "all launches, total", "any phase", "one launch each, total", "any phase",
-]  # fmt: skip
+NOTE = "Shares with their exact 95 % intervals; seconds: median until it stopped."
+_RULES = ("rule_total", "rule_any", "rule_total_once", "rule_any_once")
+Table = tuple[list[str], list[list[str]]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,10 +40,14 @@ class Judgement:
         alarm: Whether any line was called slower or faster.
         total_slower: Whether the whole iteration was.
         blamed: The phase that was named, or empty.
+        elsewhere: Whether a phase without delay was called slower or faster.
+        unchanged: How many lines were called unchanged.
         launches: How many launches it took.
         seconds: How long it took.
         decided: Whether every line had a verdict before the budget was spent.
         total_ratio: The estimate for the whole iteration.
+        total_true: What it should be: the delay over A's iteration.
+        total_held: Whether its interval holds that.
         rule_total: Whether pytest-benchmark's rule fails for the whole iteration.
         rule_any: Whether it fails for a phase or the whole iteration.
         rule_total_once: As ``rule_total``, from the first launch of each side alone.
@@ -65,54 +61,81 @@ class Judgement:
     alarm: bool
     total_slower: bool
     blamed: str
+    elsewhere: bool
+    unchanged: int
     launches: int
     seconds: float
     decided: bool
     total_ratio: float
+    total_true: float
+    total_held: bool
     rule_total: bool
     rule_any: bool
     rule_total_once: bool
     rule_any_once: bool
 
 
-def judge(trial: Trial, budget_s: float) -> list[Judgement]:
+def judge(trial: Trial, settings: Settings) -> list[Judgement]:
     """Judge every comparison of a trial as ``regress`` would have, launch by launch."""
-    return [_judge(trial, arm, budget_s) for arm in range(1, len(trial.delays))]
+    return [_judge(trial, arm, settings) for arm in range(1, len(trial.delays))]
 
 
-def _judge(trial: Trial, arm: int, budget_s: float) -> Judgement:
-    effects, monitor = _effects(trial, arm), Monitor([THRESHOLD] * len(QUANTITIES))
-    count = len(effects)
-    used = next(
-        (
-            k
-            for k in range(1, count + 1)
-            if monitor.stops(effects[:k], trial.elapsed_s[k - 1] / budget_s, last=k == count)
-        ),
-        count,
-    )
+def effects(trial: Trial, arm: int) -> Array:
+    """Log ratios of an arm to A, ``[launches, quantities]``."""
+    blocks = [totals(launch) for launch in trial.blocks]
+    return np.array([launch_effect(b[:, 0], b[:, arm]) for b in blocks])
+
+
+def replayed(found: Array, ends_s: Sequence[float], budget_s: float) -> tuple[Monitor, int]:
+    """The procedure launch by launch, as ``regress`` would have run it.
+
+    Args:
+        found: Effects of all launches that the budget allows, ``[launches, quantities]``.
+        ends_s: When each launch ended.
+        budget_s: The time budget.
+
+    Returns:
+        The monitor as it stopped, and after how many launches it did.
+    """
+    monitor, used = Monitor([THRESHOLD] * len(QUANTITIES)), 0
+    for end_s in ends_s:
+        used += 1
+        if monitor.stops(found[:used], end_s / budget_s, last=used == len(found)):
+            break
     assert monitor.estimates is not None, f"a comparison needs {MIN_LAUNCHES} launches"
-    verdicts, ratios = monitor.verdicts(), [e.ratio for e in monitor.estimates]
+    return monitor, used
+
+
+def _judge(trial: Trial, arm: int, settings: Settings) -> Judgement:
+    monitor, used = replayed(effects(trial, arm), trial.elapsed_s, settings.budget_s)
+    assert monitor.estimates is not None
+    verdicts, total = monitor.verdicts(), monitor.estimates[-1]
+    delay = trial.delays[arm]
+    delayed = (trial.phase, "total") if delay else ()
     base_s = np.median(totals(trial.blocks[:used, :, 0]), axis=(0, 1)).tolist()
+    true = 1 + delay * settings.iteration_s / base_s[-1]
     return Judgement(
         trial=trial.number,
-        delay=trial.delays[arm],
+        delay=delay,
         phase=trial.phase,
         slower="slower" in verdicts,
         alarm="slower" in verdicts or "faster" in verdicts,
         total_slower=verdicts[-1] == "slower",
-        blamed=blamed(base_s, ratios, verdicts) or "",
+        blamed=blamed(base_s, [e.ratio for e in monitor.estimates], verdicts) or "",
+        elsewhere=any(
+            verdict in ("slower", "faster")
+            for quantity, verdict in zip(QUANTITIES, verdicts, strict=True)
+            if quantity not in delayed
+        ),
+        unchanged=verdicts.count("unchanged"),
         launches=used,
         seconds=trial.elapsed_s[used - 1],
         decided="undecided" not in verdicts,
-        total_ratio=ratios[-1],
+        total_ratio=total.ratio,
+        total_true=true,
+        total_held=total.low <= true <= total.high,
         **_rule(trial, arm),
     )
-
-
-def _effects(trial: Trial, arm: int) -> Array:
-    blocks = [totals(launch) for launch in trial.blocks]
-    return np.array([launch_effect(b[:, 0], b[:, arm]) for b in blocks])
 
 
 def _rule(trial: Trial, arm: int) -> dict[str, bool]:
@@ -139,17 +162,20 @@ def _rule(trial: Trial, arm: int) -> dict[str, bool]:
 
 def share(count: int, of: int) -> str:
     """A share with its exact (Clopper-Pearson) interval, in percent."""
+    if not of:
+        return "–"
     interval = stats.binomtest(count, of).proportion_ci(CONFIDENCE, method="exact")
     return f"{100 * count / of:.1f} % ({100 * interval.low:.1f}–{100 * interval.high:.1f})"
 
 
 def rows(judgements: Iterable[Judgement]) -> list[dict[str, Any]]:
-    """One row per size of change: counts, and the intervals of their shares."""
+    """One row per size of change: counts, and what the seconds and errors were."""
     table = pd.DataFrame([vars(judgement) for judgement in judgements])
     found = []
     for delay, group in table.groupby("delay"):
         alarms = group["slower"] if delay else group["alarm"]
         right = (group["blamed"] == group["phase"]) & group["slower"]
+        error = group["total_ratio"] / group["total_true"] - 1
         found.append(
             {
                 "delay": float(str(delay)),
@@ -157,108 +183,80 @@ def rows(judgements: Iterable[Judgement]) -> list[dict[str, Any]]:
                 "alarms": int(alarms.sum()),
                 "right_phase": int(right.sum()) if delay else None,
                 "total_slower": int(group["total_slower"].sum()),
-                "median_s": float(group["seconds"].median()),
+                "by_phase": {
+                    str(phase): [int(own["slower"].sum()), len(own)]
+                    for phase, own in group.groupby("phase")
+                },
+                "elsewhere": int(group["elsewhere"].sum()),
+                "total_held": int(group["total_held"].sum()),
+                "median_error": float(error.median()),
+                "unchanged": int(group["unchanged"].sum()),
                 "decided": int(group["decided"].sum()),
-                "median_ratio": float(group["total_ratio"].median()),
+                "median_s": float(group["seconds"].median()),
                 **{rule: int(group[rule].sum()) for rule in _RULES},
             }
         )
     return found
 
 
-def table(summary: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    """What ``regress`` said, as text."""
-    return HEADER, [
-        [
-            _name(row["delay"]),
-            str(row["comparisons"]),
-            share(row["alarms"], row["comparisons"]),
-            share(row["right_phase"], row["alarms"]) if row["delay"] and row["alarms"] else "–",
-            share(row["total_slower"], row["comparisons"]),
-            f"{row['median_s']:.0f}",
-        ]
-        for row in summary
-    ]
+def tables(summary: Sequence[dict[str, Any]], title: str) -> dict[str, Table]:
+    """Everything as text: tables by their captions.
 
-
-def rule_table(summary: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    """What pytest-benchmark's rule says of the same samples, as text."""
-    return RULE_HEADER, [
-        [_name(row["delay"]), *(share(row[rule], row["comparisons"]) for rule in _RULES)]
-        for row in summary
-    ]
-
-
-def power_by_time(trials: Sequence[Trial]) -> pd.DataFrame:
-    """Share of alarms if the budget had been shorter: one look at the end, nothing spent before.
-
-    Returns:
-        Columns ``delay``, ``launches``, ``seconds`` (median), ``share``.
+    Args:
+        summary: See :func:`rows`.
+        title: The caption of the first.
     """
-    found = []
-    most = int(np.median([len(trial.elapsed_s) for trial in trials]))
-    for launches in range(MIN_LAUNCHES, most + 1):
-        for trial in (trial for trial in trials if len(trial.elapsed_s) >= launches):
-            for arm in range(1, len(trial.delays)):
-                monitor = Monitor([THRESHOLD] * len(QUANTITIES))
-                monitor.stops(_effects(trial, arm)[:launches], 1.0, last=True)
-                found.append(
-                    {
-                        "delay": trial.delays[arm],
-                        "launches": launches,
-                        "seconds": trial.elapsed_s[launches - 1],
-                        "share": float("slower" in monitor.verdicts()),
-                    }
-                )
-    grouped = pd.DataFrame(found).groupby(["delay", "launches"], as_index=False)
-    return grouped.agg(seconds=("seconds", "median"), share=("share", "mean"))
+    rule = f"pytest-benchmark's {RULE} on the same samples: share of alarms"
+    delayed = [row for row in summary if row["delay"]]
+    found = {title: _table(summary, _VERDICTS)}
+    if delayed:
+        found["Alarms by the phase that takes the delay"] = _table(delayed, _BY_PHASE)
+    return found | {
+        "What else was said": _table(summary, _REST),
+        rule: _table(summary, _RULE),
+    }
 
 
-def figure(trials: Sequence[Trial], judgements: Sequence[Judgement], title: str) -> Figure:
-    """The estimates of all comparisons, and how the share of alarms grows with time."""
-    estimates = pd.DataFrame([vars(judgement) for judgement in judgements])
-    estimates["change"] = [_name(delay) for delay in estimates["delay"]]
-    names = list(dict.fromkeys(estimates.sort_values("delay")["change"]))
-    colours = dict(zip(names, sns.color_palette("colorblind", len(names)), strict=True))
-    with mpl.rc_context(plots.STYLE):
-        drawing = Figure(figsize=(10.5, 4.2), layout="constrained")
-        left, right = drawing.subplots(1, 2)
-        for row, name in enumerate(names):
-            group = estimates[estimates["change"] == name]
-            spread = 0.5 * ((_GOLDEN * np.arange(len(group))) % 1 - 0.5)  # dots side by side
-            changes = 100 * (group["total_ratio"] - 1)
-            left.plot(changes, row + spread, "o", color=colours[name], alpha=0.6, ms=4)
-            true = 100 * group["delay"].iloc[0]
-            left.plot([true, true], [row - 0.4, row + 0.4], color="black", lw=1.5)
-        left.set_yticks(range(len(names)), names)
-        left.invert_yaxis()
-        left.grid(visible=False, axis="y")
-        left.set_xlabel("estimated change of the iteration, % (bar: injected)")
-        curve = power_by_time(trials)
-        for index, name in enumerate(names):
-            part = curve[[_name(delay) == name for delay in curve["delay"]]]
-            right.plot(
-                part["seconds"], 100 * part["share"], plots.MARKERS[index], color=colours[name],
-                ls=plots.DASHES[index], label=name,
-            )  # fmt: skip
-        right.axhline(95, color="grey", lw=0.8, ls=":")
-        right.set_ylim(-3, 103)
-        right.set_xlabel("seconds of a comparison, launches included")
-        right.set_ylabel("called slower, % of comparisons")
-        handles, labels = right.get_legend_handles_labels()
-        drawing.legend(handles, labels, title="delay", loc="outside lower center", ncols=len(names))
-        drawing.suptitle(title)
-    return drawing
+_Columns = dict[str, Callable[[dict[str, Any]], str]]
 
 
-def write(
-    folder: Path, trials: Sequence[Trial], judgements: Sequence[Judgement], title: str
-) -> None:
-    """Write ``judgements.csv`` and the figure into the calibration's folder."""
-    table = pd.DataFrame([vars(judgement) for judgement in judgements])
-    table.round(4).to_csv(folder / "judgements.csv", index=False)
-    plots.save(figure(trials, judgements, title), folder / "calibration")
+def _of_all(field: str) -> Callable[[dict[str, Any]], str]:
+    return lambda row: share(row[field], row["comparisons"])
 
 
-def _name(delay: float) -> str:
+def _of_phase(phase: str) -> Callable[[dict[str, Any]], str]:
+    return lambda row: share(*row["by_phase"].get(phase, (0, 0)))
+
+
+def _table(summary: Sequence[dict[str, Any]], columns: _Columns) -> Table:
+    body = [[show(row) for show in columns.values()] for row in summary]
+    return list(columns), body
+
+
+def name(delay: float) -> str:
+    """How a size of change is called."""
     return f"+{100 * delay:g} %" if delay else "none (A/A')"
+
+
+_CHANGE: _Columns = {"change": lambda row: name(row["delay"])}
+_VERDICTS: _Columns = _CHANGE | {
+    "comparisons": lambda row: str(row["comparisons"]),
+    "alarms": _of_all("alarms"),
+    "right phase": lambda row: share(row["right_phase"], row["alarms"]) if row["delay"] else "–",
+    "alarm in the total": _of_all("total_slower"),
+    "seconds": lambda row: f"{row['median_s']:.0f}",
+}
+_BY_PHASE: _Columns = _CHANGE | {phase: _of_phase(phase) for phase in PHASES}
+_REST: _Columns = _CHANGE | {
+    "interval of the total holds": _of_all("total_held"),
+    "its median error": lambda row: f"{100 * row['median_error']:+.2f} %",
+    "alarm elsewhere": _of_all("elsewhere"),
+    "lines unchanged": lambda row: share(row["unchanged"], len(QUANTITIES) * row["comparisons"]),
+    "all decided": _of_all("decided"),
+}
+_RULE: _Columns = _CHANGE | {
+    "all launches, total": _of_all("rule_total"),
+    "any phase": _of_all("rule_any"),
+    "one launch each, total": _of_all("rule_total_once"),
+    "any phase ": _of_all("rule_any_once"),
+}

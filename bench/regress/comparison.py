@@ -1,14 +1,16 @@
 """Base against head: launches in pairs, blocks in turns, until the procedure has seen enough."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
+from bench import environment
 from bench.regress import machine_state
-from bench.regress.launch import Side, SideError, Worker, last_line
+from bench.regress.launch import Side, SideError, Worker, failure
 from bench.regress.procedure import (
     MIN_LAUNCHES,
     QUANTITIES,
@@ -25,6 +27,7 @@ from optimizers.errors import UsageError
 
 _FEW = 8  # launches: Student's t is wide below
 _UNSTEADY = 0.15
+_NOT_CHECKED_OUT = "files that git ignores, and submodules, are not in a checkout"
 Threshold = Callable[[str, str], float]
 OnLaunch = Callable[[int, float], None]
 
@@ -59,6 +62,8 @@ class Comparison:
     Attributes:
         base: Name of the base.
         head: Name of the head.
+        when: The start, UTC.
+        machine: The hardware; see ``bench.environment.machine``.
         benchmarks: Those that both sides have, by key.
         appeared: Keys of benchmarks that only the head has, and why the base lacks them.
         vanished: Likewise of the base.
@@ -68,7 +73,7 @@ class Comparison:
         budget_s: How long it might have taken.
         decided: Whether it ended because every line had a verdict.
         complaints: What may have spoilt the timings.
-        described: Versions, threads and GPU of ``base`` and ``head``.
+        described: Versions, threads, GPU and commit of ``base`` and ``head``.
         data: By benchmark, the device and the data.
         blocks: By benchmark and launch, seconds per iteration of each block,
             ``[turns, sides, quantities]``.
@@ -76,6 +81,8 @@ class Comparison:
 
     base: str
     head: str
+    when: str
+    machine: dict[str, Any]
     benchmarks: dict[str, RunSpec] = field(default_factory=dict)
     appeared: dict[str, str] = field(default_factory=dict)
     vanished: dict[str, str] = field(default_factory=dict)
@@ -121,6 +128,7 @@ def compare(
     tuned: bool,
     own: bool,
     on_launch: OnLaunch,
+    on_notice: Callable[[str], None],
 ) -> Comparison:
     """Measure both sides and judge.
 
@@ -133,12 +141,18 @@ def compare(
         tuned: Whether workers tune glibc's allocator.
         own: Whether some code of every benchmark has to come from the sides' folders.
         on_launch: Told after each launch how many there were and the share of the budget gone.
+        on_notice: Told what the user should know at once.
 
     Raises:
         UsageError: There is nothing to compare.
         SideError: A side does not import, crashes or raises.
     """
-    outcome = Comparison(base=base.name, head=head.name)
+    outcome = Comparison(
+        base=base.name,
+        head=head.name,
+        when=datetime.now(UTC).isoformat(timespec="seconds"),
+        machine=environment.machine(),
+    )
     plans = _survey(outcome, (base, head), specs, tuned=tuned, own=own)
     outcome.budget_s = budget_s * len(outcome.benchmarks)
     monitor = Monitor([threshold(name, q) for name in outcome.benchmarks for q in QUANTITIES])
@@ -152,13 +166,18 @@ def compare(
         watch.begin()
         with Worker(pair[0], setup) as first, Worker(pair[1], setup) as second:
             workers = (first, second) if pair[0] is base else (second, first)
-            _require_started(outcome, specs, [worker.ready() for worker in workers])
+            _require_started(base, head, specs, [worker.ready() for worker in workers])
             effects.append(_launch(outcome, workers, specs, plans))
             watch.look([worker.process_id for worker in workers])
         outcome.launches += 1
         now = perf_counter()
         outcome.elapsed_s = now - began
         longest = max(longest, now - launched)
+        if outcome.launches == 1 and (least := MIN_LAUNCHES * longest) > outcome.budget_s:
+            on_notice(
+                f"The least, {MIN_LAUNCHES} launches of each side, takes about {least:.0f} s, "
+                f"longer than the budget of {outcome.budget_s:.0f} s."
+            )
         gone = outcome.elapsed_s / outcome.budget_s
         on_launch(outcome.launches, gone)
         last = outcome.elapsed_s + longest > outcome.budget_s
@@ -200,8 +219,11 @@ def _survey(
         described = [after.ready()]
         with Worker(base, setup) as before:
             described.insert(0, before.ready())
-            _require_started(outcome, specs, described)
+            _require_started(base, head, specs, described)
             _sort_out(outcome, specs, described, own=own)
+            for name, side in (("base", base), ("head", head)):
+                commit = side.commit or environment.commit(side.folder)
+                outcome.described[name]["commit"] = commit
             plans = {
                 key(spec): size([Arm(worker, number) for worker in (before, after)])
                 for number, spec in enumerate(specs)
@@ -217,13 +239,27 @@ def _survey(
 
 
 def _require_started(
-    outcome: Comparison, specs: Sequence[RunSpec], described: Sequence[dict[str, Any]]
+    base: Side, head: Side, specs: Sequence[RunSpec], described: Sequence[dict[str, Any]]
 ) -> None:
-    """Refuse a side one of whose benchmarks exists but does not start."""
-    for name, answer in zip((outcome.base, outcome.head), described, strict=True):
-        for spec, state in zip(specs, answer["benchmarks"], strict=True):
-            if "error" in state:
-                raise SideError(f"{name}: {key(spec)} does not start: {last_line(state['error'])}")
+    """Refuse a benchmark that exists but does not start.
+
+    Raises:
+        UsageError: On both sides, for the same reason, which is no error of the code.
+        SideError: On one side, or by an error of its code.
+    """
+    for number, spec in enumerate(specs):
+        states = [answer["benchmarks"][number] for answer in described]
+        reasons = {state.get("error") for state in states}
+        if len(reasons) == 1 and None not in reasons and "traceback" not in states[0]:
+            raise UsageError(f"{key(spec)}: {states[0]['error']}")
+        for side, state in zip((base, head), states, strict=True):
+            if "error" not in state:
+                continue
+            lacks = "No module named" in state["error"] and side.commit is not None
+            error = failure(f"{side.name}: {key(spec)} does not start", state)
+            if lacks:
+                raise SideError(f"{error} ({_NOT_CHECKED_OUT})") from error
+            raise error
 
 
 def _sort_out(
@@ -246,8 +282,9 @@ def _sort_out(
             outcome.benchmarks[name] = spec
             outcome.data[name] = f"{head['device']}, {head['data']}"
     if not outcome.benchmarks:
-        only = "; ".join((*outcome.appeared.values(), *outcome.vanished.values()))
-        raise UsageError(f"The two sides have no benchmark in common: {only}")
+        only = [f"{name} appeared (base: {why})" for name, why in outcome.appeared.items()]
+        only += [f"{name} vanished (head: {why})" for name, why in outcome.vanished.items()]
+        raise UsageError(f"The two sides have no benchmark in common: {'; '.join(only)}")
     threads = [outcome.described[side]["threads"] for side in ("base", "head")]
     if threads[0] != threads[1]:
         outcome.complaints.append(f"the base has {threads[0]} threads, the head {threads[1]}")
@@ -278,7 +315,7 @@ def _launch(
     outcome: Comparison,
     workers: Sequence[Worker],
     specs: Sequence[RunSpec],
-    plans: Mapping[str, Plan],
+    plans: dict[str, Plan],
 ) -> Array:
     """Measure all common benchmarks in one launch; the effects, ``[benchmarks * quantities]``."""
     effects = []
@@ -291,6 +328,7 @@ def _launch(
         blocks = totals(take_turns(arms, plans[name], last_first=odd))
         outcome.blocks.setdefault(name, []).append(blocks)
         effects.append(launch_effect(blocks[:, 0], blocks[:, 1]))
+        plans[name] = plans[name].adapted(float(np.median(blocks[..., -1])))
     return np.concatenate(effects)
 
 

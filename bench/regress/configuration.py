@@ -1,5 +1,6 @@
 """``[tool.optbench.regress]`` of the ``pyproject.toml`` above the folder one works in."""
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -58,10 +59,12 @@ def read(folder: Path) -> Configuration:
     table = document
     for name in _TABLE.split("."):
         table = table.get(name, {})
+        if not isinstance(table, dict):
+            raise UsageError(f"'{path}': {name} of [{_TABLE}] is not a table.")
     known = ("threshold", "budget", "thresholds")
     for name in table:
         if name not in known:
-            raise unknown(f"key in [{_TABLE}]:", name, known)
+            raise unknown(f"key in [{_TABLE}] of '{path}':", name, known)
     own = table.get("thresholds", {})
     if not isinstance(own, dict):
         raise UsageError(f"[{_TABLE}] thresholds is a table of patterns to percentages.")
@@ -69,11 +72,11 @@ def read(folder: Path) -> Configuration:
         phase = pattern.rpartition("/")[2]
         if pattern.count("/") > 1 and "*" not in phase and phase not in QUANTITIES:
             raise unknown(f"phase in [{_TABLE}] thresholds:", phase, QUANTITIES)
-    defaults = Configuration()
+    defaults, where = Configuration(), f"[{_TABLE}] of '{path}': "
     return Configuration(
-        threshold=share("threshold", table.get("threshold", 100 * defaults.threshold)),
-        budget_s=seconds("budget", table.get("budget", defaults.budget_s)),
-        thresholds={pattern: share(pattern, value) for pattern, value in own.items()},
+        threshold=share(f"{where}threshold", table.get("threshold", 100 * defaults.threshold)),
+        budget_s=seconds(f"{where}budget", table.get("budget", defaults.budget_s)),
+        thresholds={pattern: share(f"{where}{pattern}", value) for pattern, value in own.items()},
     )
 
 
@@ -81,9 +84,10 @@ def share(name: str, percent: Any) -> float:
     """Read a percentage.
 
     Raises:
-        UsageError: It is not a number from 0 on.
+        UsageError: It is not a finite number from 0 on.
     """
-    if isinstance(percent, bool) or not isinstance(percent, (int, float)) or not percent >= 0:
+    number = isinstance(percent, (int, float)) and not isinstance(percent, bool)
+    if not number or not 0 <= percent < math.inf:
         raise UsageError(f"{name}={percent} is not valid: it is a percentage >= 0.")
     return float(percent) / 100
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import tempfile
@@ -11,8 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import cache
+from bench import cache, environment
 from bench.regress import worker
+from bench.text import short
+
+PATIENCE_S = 300.0  # for one answer: a block, or the start with its imports
+_SAID = 300  # characters of what a crashed process said
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +57,10 @@ class Worker:
             offline: Whether data that is not at hand may not be downloaded.
         """
         self.side = side
+        self._names = [
+            f"{fields['problem']}/{fields.get('label') or fields['optimizer']}"
+            for fields in setup["benchmarks"]
+        ]
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self._process = subprocess.Popen(
             [side.python, "-P", worker.__file__],
@@ -61,7 +70,7 @@ class Worker:
             text=True,
             cwd=side.folder,
             env={
-                **os.environ,
+                **environment.untied(),
                 cache.VARIABLE: str(cache.folder().absolute()),
                 **({"OPTBENCH_OFFLINE": "1"} if offline else {}),
             },
@@ -132,37 +141,63 @@ class Worker:
         return counts
 
     def _asked(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        self._write(request)
-        answer = self._read()
+        name = self._names[request["benchmark"]]
+        self._write(request, name)
+        answer = self._read(name)
         if "error" in answer:
-            raise SideError(f"{self.side.name} failed: {last_line(answer['error'])}")
+            raise failure(f"{self.side.name} failed in {name}", answer)
         return answer
 
-    def _write(self, message: Mapping[str, Any]) -> None:
+    def _write(self, message: Mapping[str, Any], doing: str = "") -> None:
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(json.dumps(message) + "\n")
             self._process.stdin.flush()
         except BrokenPipeError:
-            raise self._crashed() from None
+            raise self._crashed(doing) from None
 
-    def _read(self) -> dict[str, Any]:
+    def _read(self, doing: str = "") -> dict[str, Any]:
         assert self._process.stdout is not None
+        # Nothing is ever left in the buffer: there is one line for each request.
+        if not select.select([self._process.stdout], [], [], PATIENCE_S)[0]:
+            where = f" in {doing}" if doing else " while it started"
+            raise SideError(f"{self.side.name} has not answered for {PATIENCE_S:.0f} s{where}")
         line = self._process.stdout.readline()
         if not line:
-            raise self._crashed()
+            raise self._crashed(doing)
         answer: dict[str, Any] = json.loads(line)
         return answer
 
-    def _crashed(self) -> SideError:
+    def _crashed(self, doing: str) -> SideError:
         code = self._process.wait()
         self._errors.seek(0)
-        said = last_line(self._errors.read())
-        how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        return SideError(f"{self.side.name} crashed ({how}): {said}")
+        text = self._errors.read()
+        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        where = f" in {doing}" if doing else ""
+        error = SideError(f"{self.side.name} crashed{where} ({how}): {_last_words(text)}")
+        error.add_note(text)
+        return error
 
 
-def last_line(text: str) -> str:
-    """The last line that says something: of a traceback, the exception."""
+def failure(what: str, answer: Mapping[str, Any]) -> SideError:
+    """The error for what a worker answered; its traceback goes into the notes, for ``--debug``.
+
+    Args:
+        what: What failed.
+        answer: With ``error``, and a ``traceback`` if it has one.
+    """
+    error = SideError(f"{what}: {' '.join(answer['error'].split())}")
+    error.add_note(answer.get("traceback", ""))
+    return error
+
+
+def _last_words(text: str) -> str:
+    """What a process that crashed said at last: of a fatal error, what and where it was."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing"
+    if not lines:
+        return "it said nothing"
+    fatal = next((at for at, line in enumerate(lines) if line.startswith("Fatal Python")), None)
+    if fatal is None:
+        return short(lines[-1], _SAID)
+    place = next((line for line in lines[fatal:] if line.startswith("File ")), "")
+    return short(f"{lines[fatal]} {place}", _SAID)

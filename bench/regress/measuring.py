@@ -22,6 +22,7 @@ from optimizers import REGISTRY
 from optimizers.errors import UnknownNameError, UsageError
 from optimizers.spec import OptimizerSpec
 
+_PREFIXES = [Path(prefix).resolve() for prefix in (sys.prefix, sys.base_prefix)]
 _COUNTED, _COUNTING_S = 100, 3.0  # iterations whose operations are counted, unless they take longer
 
 
@@ -48,10 +49,10 @@ class Measuring:
     def describe(self) -> dict[str, Any]:
         """What this process runs on, and which benchmarks it holds.
 
-        Each benchmark is ``{"missing": why}``, ``{"error": why}``, or what it runs on: ``own``
-        (whether any of its code comes from the side's folders), ``needs_closure``, ``device`` and
-        ``data``. Without benchmarks, ``optimizers`` are the registered ones whose code comes from
-        the side's folders.
+        Each benchmark is ``{"missing": why}``, ``{"error": why}`` with a ``traceback`` if its code
+        raised, or what it runs on: ``own`` (whether any of its code comes from the side's folders),
+        ``needs_closure``, ``device`` and ``data``. Without benchmarks, ``optimizers`` are the
+        registered ones whose code comes from the side's folders.
         """
         return {
             "benchmarks": self._states,
@@ -67,8 +68,19 @@ class Measuring:
             if "iterations" not in request:
                 return {"operations": self._operations(**request)}
             return {"phases_s": self._block(**request)}
-        except Exception:
-            return {"error": traceback.format_exc()}
+        except Exception as error:
+            return self._told(error)
+
+    def _told(self, error: Exception) -> dict[str, Any]:
+        """An error of the code under test in one line, with its place, and the whole traceback."""
+        said = next((line for line in str(error).splitlines() if line.strip()), "").strip()
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame for frame in frames if _lies_in(frame.filename, self._paths)]
+        place = f" ({own[-1].filename}, line {own[-1].lineno})" if own else ""
+        return {
+            "error": f"{type(error).__name__}: {said}{place}",
+            "traceback": "".join(traceback.format_exception(error)),
+        }
 
     def _build(self, number: int, spec: RunSpec) -> dict[str, Any]:
         try:
@@ -84,12 +96,13 @@ class Measuring:
                     prepared.builder.__module__,
                 ]
             )
+            self._require_no_stranger()
         except UnknownNameError as error:
             return {"missing": str(error)}
         except UsageError as error:
             return {"error": str(error)}
-        except Exception:
-            return {"error": traceback.format_exc()}
+        except Exception as error:
+            return self._told(error)
         self._trainings[number] = training, clock
         return {
             "own": own,
@@ -143,7 +156,25 @@ class Measuring:
         clock.read()
         counts = [after - before for before, after in itertools.pairwise(totals)]
         _require_finite(training)
+        self._require_no_stranger()  # by now it has imported what it imports
         return counts
+
+    def _require_no_stranger(self) -> None:
+        """Notice any module that came from the other side.
+
+        Raises:
+            UsageError: One did, by whatever way.
+        """
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            top = name.partition(".")[0]
+            if not isinstance(file, str) or top == "bench" or _is_harness(top):
+                continue
+            if _lies_in(file, self._others) and not _lies_in(file, self._paths):
+                raise UsageError(
+                    f"Module '{name}' was imported from {file}, which is the other side's code: "
+                    "take that folder off the path (PYTHONPATH, or an editable installation)."
+                )
 
     def _own_optimizers(self) -> list[str]:
         names = [*REGISTRY.entries, *(point.name for point in REGISTRY.installed())]
@@ -207,11 +238,15 @@ def _require_finite(training: Training) -> None:
 
 
 def _lies_in(file: str, folders: Sequence[Path]) -> bool:
-    """Whether a file is of these folders, and not installed in an environment within them."""
+    """Whether a file is of these folders, and not of an environment within them."""
     path = Path(file).resolve()
     for folder in folders:
         if path.is_relative_to(folder):
-            return not {"site-packages", "dist-packages"} & {*path.relative_to(folder).parts}
+            inner = [prefix for prefix in _PREFIXES if prefix.is_relative_to(folder)]
+            return not (
+                {"site-packages", "dist-packages"} & {*path.relative_to(folder).parts}
+                or any(path.is_relative_to(prefix) for prefix in inner if prefix != folder)
+            )
     return False
 
 

@@ -7,14 +7,15 @@ from typing import Any
 
 from bench.regress.against_baseline import BaselineLine, BaselineOutcome
 from bench.regress.comparison import Comparison, Line
-from bench.regress.procedure import blamed
+from bench.regress.procedure import Verdict, blamed
 from bench.tables import milliseconds
 
 HEADER = ["benchmark", "phase", "base ms", "head ms", "head / base", "verdict"]
 NOTE = (
     "Intervals: 99 %, for all lines together and whenever it stopped (Bonferroni, error spending; "
     "Student's t over launches). Slower: the interval excludes 1 and the ratio exceeds the "
-    "threshold. Unchanged: the interval lies within the threshold."
+    "threshold. Unchanged: the interval lies within the threshold. Undecided: neither; a longer "
+    "--budget narrows the interval."
 )
 
 
@@ -105,7 +106,7 @@ def markdown(outcome: Comparison, commands: Mapping[str, str]) -> str:
         commands: By benchmark, what measures it again.
     """
     return _comment(
-        slower=bool(outcome.slower),
+        verdicts=[line.verdict for line in outcome.lines],
         sentences=[
             sentence(outcome),
             *(f"**{text}**" for text in worst(outcome)),
@@ -125,6 +126,8 @@ def document(outcome: Comparison, commands: Mapping[str, str]) -> dict[str, Any]
     return {
         "base": outcome.base,
         "head": outcome.head,
+        "when": outcome.when,
+        "machine": outcome.machine,
         "slower": sorted({line.benchmark for line in outcome.slower}),
         "lines": [asdict(line) for line in outcome.lines],
         "appeared": outcome.appeared,
@@ -150,8 +153,9 @@ BASELINE_HEADER = [
 ]  # fmt: skip
 BASELINE_NOTE = (
     "Cost: multiples of a plain gradient measured in the same session; the verdict is on it. "
-    "Milliseconds are of different days: advice only. Intervals: 99 %, for all lines together; the "
-    "file is one launch, which alone shifts it by as much as launches differ here."
+    "Milliseconds are of different days: advice only. Intervals: 99 %, for all lines together, and "
+    "for what launches of today differ by: the file is taken to be one more of them. What moves "
+    "costs from day to day is not in them; two revisions in one session are safer."
 )
 
 
@@ -196,12 +200,12 @@ def baseline_sentence(outcome: BaselineOutcome) -> str:
 def baseline_markdown(outcome: BaselineOutcome, command: str) -> str:
     """A comment for a pull request."""
     return _comment(
-        slower=bool(outcome.slower),
+        verdicts=[line.verdict for line in outcome.lines],
         sentences=[baseline_sentence(outcome), *baseline_one_sided(outcome)],
         header=BASELINE_HEADER,
         body=baseline_rows(outcome),
         note=BASELINE_NOTE,
-        complaints=[f"it differs in {text}" for text in outcome.differing],
+        complaints=outcome.complaints,
         commands=[f"`{command}`"],
     )
 
@@ -216,7 +220,7 @@ def baseline_document(outcome: BaselineOutcome, command: str) -> dict[str, Any]:
 
 def _comment(
     *,
-    slower: bool,
+    verdicts: Sequence[Verdict],
     sentences: Sequence[str],
     header: Sequence[str],
     body: Sequence[Sequence[str]],
@@ -225,7 +229,7 @@ def _comment(
     commands: Sequence[str],
 ) -> str:
     marks = {"slower": "🔴 slower", "faster": "🟢 faster"}
-    lines = [f"### optbench: {'slower' if slower else 'no regression found'}", ""]
+    lines = [f"### optbench: {_headline(verdicts)}", ""]
     for sentence_ in sentences:
         lines += [sentence_, ""]
     for row in (header, ["---"] * len(header), *body):
@@ -235,6 +239,15 @@ def _comment(
         lines += ["Timings may be spoilt:", "", *(f"- {text}" for text in complaints), ""]
     lines += ["To reproduce:", "", *(f"- {command}" for command in commands)]
     return "\n".join(lines) + "\n"
+
+
+def _headline(verdicts: Sequence[Verdict]) -> str:
+    """What a whole comparison comes to."""
+    if "slower" in verdicts:
+        return "slower"
+    if "undecided" in verdicts:
+        return "no regression found, some lines undecided"
+    return "not slower"
 
 
 def _bracketed(name: str) -> str:

@@ -27,6 +27,7 @@ CONFIDENCE = 0.99
 MIN_LAUNCHES = 5
 THRESHOLD = 0.025
 _TRIMMED = 0.25  # at either end
+_LEAST_S = 1e-9  # a phase that takes no time at all is neither faster nor slower than another
 _GROWTH = 1.5  # of the number of launches from look to look
 _SPENDING_POWER = 2.0
 
@@ -38,7 +39,7 @@ class Estimate:
     """The ratio head / base of one quantity.
 
     Attributes:
-        ratio: Geometric mean over launches.
+        ratio: Geometric mean over launches, or the nearest that earlier looks left possible.
         low: Lower end of the interval, which holds together with all others of the comparison.
         high: Upper end.
         alone: The interval that would hold for this quantity alone at one look.
@@ -52,9 +53,10 @@ class Estimate:
     launches: int
 
     def within(self, earlier: "Estimate") -> "Estimate":
-        """This estimate, its interval cut down to what an earlier look left possible."""
+        """This estimate, cut down to what an earlier look left possible."""
         low, high = max(self.low, earlier.low), min(self.high, earlier.high)
-        return self if low > high else replace(self, low=low, high=high)
+        ratio = min(max(self.ratio, low), high)
+        return self if low > high else replace(self, ratio=ratio, low=low, high=high)
 
     def verdict(self, threshold: float = THRESHOLD) -> Verdict:
         """What the interval and the size of the effect say together.
@@ -91,7 +93,8 @@ def launch_effect(base: Array, head: Array) -> Array:
     """Log ratio head / base of one launch, robust against bursts.
 
     The mean of ``log(head / base)`` over pairs of neighbouring blocks without the lowest and the
-    highest quarter.
+    highest quarter. Blocks hold whole periods of an optimizer's work (``bench.regress.periods``),
+    so that no part of it is left out.
 
     Args:
         base: Seconds per iteration of the base's blocks, ``[blocks, quantities]``.
@@ -100,7 +103,8 @@ def launch_effect(base: Array, head: Array) -> Array:
     Returns:
         ``[quantities]``.
     """
-    return np.asarray(stats.trim_mean(np.log(head / base), _TRIMMED, axis=0), dtype=np.float64)
+    ratios = np.maximum(head, _LEAST_S) / np.maximum(base, _LEAST_S)
+    return np.asarray(stats.trim_mean(np.log(ratios), _TRIMMED, axis=0), dtype=np.float64)
 
 
 def spent(fraction: float) -> float:

@@ -48,9 +48,14 @@ class LaunchProgress:
             description=f"{self._what}, {launches} launches",
             left=self._left(),
         )
-        if self._total == 1 and int(_QUARTERS * gone) > self._told:
-            self._told = int(_QUARTERS * gone)
+        quarters = int(_QUARTERS * min(gone, 1.0))
+        if self._total == 1 and quarters > self._told:
+            self._told = quarters
             self._bar.line(f"{launches} launches, {min(gone, 1):.0%} of the time budget")
+
+    def notice(self, message: str) -> None:
+        """Say something, above the bar where there is one."""
+        self._bar.note(message)
 
     def finished(self) -> None:
         """A budget is spent, and its result is stored."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import difflib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -43,7 +44,7 @@ class Repository:
         except FileNotFoundError:
             raise UsageError("git is not installed: revisions cannot be compared.") from None
         except subprocess.CalledProcessError as error:
-            said = (error.stderr.strip().splitlines() or ["nothing"])[0]
+            said = " ".join(error.stderr.split()) or "nothing"
             raise UsageError(
                 f"'{folder}' is not in a git repository that can be used (git: {said}). --python "
                 "and --baseline need none."
@@ -66,19 +67,27 @@ class Repository:
                 f"{revision}^{{commit}}",
             )
         except subprocess.CalledProcessError:
-            known = ["HEAD", *_git(self.root, "for-each-ref", "--format=%(refname:short)").split()]
+            if ".." in revision:
+                raise UsageError(
+                    f"'{revision}' is a range: name the two revisions apart, as in "
+                    f"{' '.join(part for part in revision.split('.') if part)}."
+                ) from None
+            known = _git(self.root, "for-each-ref", "--format=%(refname:short)").split()
+            if revision == "HEAD" or not known:
+                raise UsageError(f"Revision '{revision}': this repository has no commit.") from None
+            known = ["HEAD", *known]
             if len(known) > _LISTED:
                 known = difflib.get_close_matches(revision, known, n=_LISTED, cutoff=0.0)
             raise unknown("revision", revision, known) from None
 
     @contextlib.contextmanager
     def checkout(self, commit: str) -> Iterator[Path]:
-        """A temporary worktree of a commit; it is removed whatever happens.
+        """A temporary worktree of a commit; it is removed whatever happens, and no other one is.
 
         Hooks do not run. Submodules and ignored files, such as compiled extensions, are not there.
         """
         with tempfile.TemporaryDirectory(prefix="optbench-") as folder:
-            tree = Path(folder) / "tree"
+            tree = Path(folder) / Path(folder).name  # git calls its entry by the last part
             try:
                 _git(
                     self.root, "-c", "core.hooksPath=/dev/null",
@@ -88,9 +97,11 @@ class Repository:
             except subprocess.CalledProcessError as error:
                 raise UsageError(f"git cannot check {commit[:12]} out: {error.stderr}") from error
             finally:
-                for leftover in (["remove", "--force", "--force", str(tree)], ["prune"]):
-                    with contextlib.suppress(subprocess.CalledProcessError):
-                        _git(self.root, "worktree", *leftover)
+                try:
+                    _git(self.root, "worktree", "remove", "--force", "--force", str(tree))
+                except subprocess.CalledProcessError:  # it was interrupted half-way
+                    common = Path(_git(self.root, "rev-parse", "--git-common-dir"))
+                    shutil.rmtree(self.root / common / "worktrees" / tree.name, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -106,7 +117,7 @@ def side(
         python: The interpreter.
 
     Raises:
-        UsageError: The revision is unknown, or the folder is not in it.
+        UsageError: The revision is unknown.
     """
     interpreter = "" if python == sys.executable else f" with {python}"
     if repository is None or revision is None:
@@ -118,9 +129,8 @@ def side(
         return
     commit = repository.commit(revision)
     with repository.checkout(commit) as tree:
-        inside = tree / repository.inside
-        if not inside.is_dir():
-            raise UsageError(f"Revision '{revision}' has no folder '{repository.inside}'.")
+        there = tree / repository.inside
+        inside = next(folder for folder in (there, *there.parents) if folder.is_dir())
         short = "" if commit.startswith(revision) else f" ({commit[:_SHORT]})"
         yield Side(
             name=revision + short + interpreter,
@@ -137,6 +147,8 @@ def check_python(python: str) -> str:
     Raises:
         UsageError: It does not run, or is too old.
     """
+    if not python:
+        raise UsageError("--python '' is no Python interpreter.")
     path = str(Path(python).expanduser())
     path = path if "/" not in path else str(Path(path).absolute())
     try:
@@ -145,8 +157,14 @@ def check_python(python: str) -> str:
             check=True, capture_output=True, text=True, timeout=60,
         )  # fmt: skip
         version = tuple(int(number) for number in answer.stdout.split())
-    except (OSError, subprocess.SubprocessError, ValueError) as error:
-        raise UsageError(f"--python '{python}' is no Python interpreter: {error}.") from None
+    except OSError as error:
+        raise UsageError(
+            f"--python '{python}' is no Python interpreter: {error.strerror}."
+        ) from None
+    except (subprocess.SubprocessError, ValueError):
+        raise UsageError(
+            f"--python '{python}' is no Python interpreter: it does not tell its version."
+        ) from None
     if version < _LOWEST_PYTHON:
         raise UsageError(
             f"--python '{python}' is Python {'.'.join(map(str, version))}: it has to be "

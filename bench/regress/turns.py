@@ -48,12 +48,20 @@ class Plan:
         iterations: Iterations of a block that count.
         turns: Blocks of each arm; even, so that each arm is first as often as last.
         even: Whether blocks hold all work in the proportion in which it comes.
+        iteration_s: Seconds of one iteration, which it was made for.
+        period: Iterations after which work repeats itself; ``None`` if that is not known.
     """
 
     warm: int
     iterations: int
     turns: int
     even: bool = True
+    iteration_s: float = 0.0
+    period: int | None = 1
+
+    def adapted(self, iteration_s: float) -> "Plan":
+        """This plan, or a shorter one where iterations take far longer than it was made for."""
+        return plan(iteration_s, self.period) if iteration_s > 2 * self.iteration_s else self
 
 
 def plan(iteration_s: float, period: int | None = 1) -> Plan:
@@ -72,7 +80,8 @@ def plan(iteration_s: float, period: int | None = 1) -> Plan:
     warm = max(1, int(np.ceil(_WARM_S / iteration_s)))
     turns = int(_LAUNCH_S / (2 * (warm + iterations) * iteration_s)) // 2 * 2
     least = _FEW_TURNS if iteration_s > _SLOW_S else _MIN_TURNS
-    return Plan(warm, iterations, min(max(turns, least), _MAX_TURNS), even)
+    turns = min(max(turns, least), _MAX_TURNS)
+    return Plan(warm, iterations, turns, even, iteration_s, period)
 
 
 def size(arms: Sequence[Arm]) -> Plan:

@@ -139,15 +139,12 @@ def calibration(results: Path) -> Section | None:
         message = f"Skipped: '{path}' holds no readable judgements: {error}"
         warnings.warn(message, store.DamagedRecordWarning, stacklevel=2)
         return None
-    rule = f"pytest-benchmark's {calibration_report.RULE} on the same samples: share of alarms"
+    tables = calibration_report.tables(rows, "Verdicts of optbench regress")
     return Section(
         title="How often regress is right here",
         anchor="calibration",
         blocks=[
-            plain_table("Verdicts of optbench regress", calibration_report.table(rows)),
-            plain_table(rule, calibration_report.rule_table(rows)),
-            Paragraph(
-                text="Shares with their exact 95 % intervals. Measured by optbench calibrate."
-            ),
+            *(plain_table(caption, table) for caption, table in tables.items()),
+            Paragraph(text=f"{calibration_report.NOTE} Measured by optbench calibrate."),
         ],
     )

@@ -1,4 +1,4 @@
-"""One phase of training timed in rounds, in the state that training leaves it in."""
+"""Phases of training timed in rounds, in the state that training leaves them in."""
 
 import time
 from collections.abc import Callable
@@ -8,13 +8,15 @@ import torch
 from bench.record import PHASES
 from bench.training import Training
 
+ITERATION = "iteration"  # all phases in a row, data included
+
 
 class PhaseRounds:
-    """Runs a training loop of which each round times one phase.
+    """Runs a training loop of which each round times one phase, or the whole iteration.
 
     ``set_up`` runs whatever comes between the end of the last timed phase and the start of the
     next: ``backward``, say, is always timed right after the forward pass of a fresh mini-batch,
-    with the parameters of the last step.
+    with the parameters of the last step. What is outside the clock of the training loop is so here.
     """
 
     def __init__(self, training: Training, phase: str) -> None:
@@ -22,7 +24,7 @@ class PhaseRounds:
 
         Args:
             training: The model in training; its optimizer needs no closure.
-            phase: ``forward``, ``backward`` or ``step``.
+            phase: ``forward``, ``backward``, ``step`` or ``iteration``.
         """
         self._order: list[Callable[[], None]] = [
             training.draw,
@@ -31,17 +33,19 @@ class PhaseRounds:
             training.step,
             training.judge,
         ]
-        self._timed = PHASES.index(phase)
+        whole = phase == ITERATION
+        self._first, self._timed = (0, len(PHASES)) if whole else (PHASES.index(phase), 1)
         self._next = 0
 
     def set_up(self) -> None:
-        """Finish the last iteration, and run the next one up to the timed phase."""
-        while self._next != self._timed:
+        """Finish the last iteration, and run the next one up to what is timed."""
+        while self._next != self._first:
             self._advance()
 
     def run(self) -> None:
-        """Run the timed phase."""
-        self._advance()
+        """Run what is timed."""
+        for _ in range(self._timed):
+            self._advance()
 
     def _advance(self) -> None:
         self._order[self._next]()

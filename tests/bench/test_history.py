@@ -43,6 +43,20 @@ def test_two_spikes_in_a_row_are_none_either() -> None:
     assert history.change_points(values) == []
 
 
+@pytest.mark.parametrize("levels", [(12, 3), (3, 12), (9, 3, 8)])
+def test_three_points_are_no_change_wherever_they_are(levels: tuple[int, ...]) -> None:
+    """Neither do they drag a neighbour into a segment that is long enough."""
+    heights = [2.0, 2.4, 2.0] if len(levels) == 3 else [2.0, 2.4]
+    for seed in range(20):
+        values = noisy(list(zip(levels, heights, strict=True)), 0.005, seed)
+        assert history.change_points(values) == []
+
+
+def test_four_points_are_a_change_where_they_begin() -> None:
+    for seed in range(20):
+        assert history.change_points(noisy([(12, 2.0), (4, 2.4)], 0.01, seed)) == [12]
+
+
 def test_noise_alone_rarely_makes_a_change_point() -> None:
     """At most 5 % of 200 series of 30 points with 3 % scatter."""
     found = sum(bool(history.change_points(noisy([(30, 2.0)], 0.03, seed))) for seed in range(200))
@@ -166,7 +180,7 @@ def test_files_of_the_suite_are_points_too_and_damaged_ones_are_named(
     [
         (["--phase", "stp"], "Unknown phase 'stp'. Did you mean 'step'?"),
         (["--results", "nowhere"], "Results folder 'nowhere' does not exist."),
-        (["-o", "adma"], "has no series of problem None, optimizer adma"),
+        (["-o", "sdg"], "Unknown optimizer in 'results': 'sdg'. Did you mean 'sgd'?"),
     ],
 )
 def test_wrong_usage_is_one_line(results: Path, arguments: list[str], message: str) -> None:

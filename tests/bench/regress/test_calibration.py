@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.regress import calibration, calibration_report
+from bench.regress import calibration, calibration_plot, calibration_report
 from bench.regress.calibration import Settings, Trial
 from bench.regress.launch import Side
 from optimizers.errors import UsageError
@@ -120,7 +120,7 @@ def test_delays_beyond_the_noise_are_found_in_their_phase_and_none_is_not(
     settings: Settings,
 ) -> None:
     trials = [made_trial(number, settings, 0.004) for number in range(12)]
-    judgements = [j for trial in trials for j in calibration_report.judge(trial, 40.0)]
+    judgements = [j for trial in trials for j in calibration_report.judge(trial, settings)]
     none, two, five, ten = calibration_report.rows(judgements)
     assert (none["delay"], none["comparisons"], none["alarms"]) == (0.0, 12, 0)
     assert none["rule_total"] == none["rule_any"] == 0
@@ -128,17 +128,21 @@ def test_delays_beyond_the_noise_are_found_in_their_phase_and_none_is_not(
     assert (ten["comparisons"], ten["alarms"], ten["rule_total"]) == (6, 6, 6)
     assert two["comparisons"] == 6
     assert two["rule_total"] == 0  # 2 % are below its 5 %
-    assert five["median_ratio"] == pytest.approx(1.05, abs=0.005)
+    assert abs(five["median_error"]) < 0.005
+    assert five["by_phase"] == {phase: [4, 4] for phase in calibration.PHASES}
+    assert five["elsewhere"] == none["elsewhere"] == 0
+    assert five["total_held"] == none["total_held"] == 12
+    assert none["unchanged"] > 12  # of 48 lines, in noise far below the threshold
 
 
 def test_the_rule_is_pytest_benchmarks_own(settings: Settings) -> None:
     """Its medians, over the same iterations: 5 % more than the base's, or not."""
     trial = made_trial(0, settings, 0.0)
-    found = {j.delay: j for j in calibration_report.judge(trial, 40.0)}
+    found = {j.delay: j for j in calibration_report.judge(trial, settings)}
     assert not found[0.02].rule_total
     assert found[0.05].rule_any  # the phase itself grew by far more
     trial = made_trial(1, settings, 0.0)
-    assert {j.delay: j.rule_total for j in calibration_report.judge(trial, 40.0)}[0.10]
+    assert {j.delay: j.rule_total for j in calibration_report.judge(trial, settings)}[0.10]
 
 
 @pytest.mark.parametrize(
@@ -154,13 +158,27 @@ def test_shares_have_clopper_pearson_intervals(count: int, of: int, expected: st
     assert calibration_report.share(count, of) == expected
 
 
-def test_table_and_figure_are_written(settings: Settings, tmp_path: Path) -> None:
+def test_tables_and_figure_are_written(settings: Settings, tmp_path: Path) -> None:
     trials = [made_trial(number, settings, 0.01) for number in range(4)]
-    judgements = [j for trial in trials for j in calibration_report.judge(trial, 40.0)]
-    calibration_report.write(tmp_path, trials, judgements, "a title")
+    judgements = [j for trial in trials for j in calibration_report.judge(trial, settings)]
+    calibration_plot.write(tmp_path, trials, judgements, "a title")
     assert (tmp_path / "calibration.png").stat().st_size > 10_000
     assert len((tmp_path / "judgements.csv").read_text().splitlines()) == 13
-    summary = calibration_report.rows(judgements)
-    for header, body in (calibration_report.table(summary), calibration_report.rule_table(summary)):
-        assert [row[0] for row in body] == ["none (A/A')", "+2 %", "+5 %", "+10 %"]
+    tables = calibration_report.tables(calibration_report.rows(judgements), "a title")
+    assert next(iter(tables)) == "a title"
+    for caption, (header, body) in tables.items():
+        changes = ["none (A/A')", "+2 %", "+5 %", "+10 %"]
+        assert [row[0] for row in body] == changes[1 if "phase that" in caption else 0 :]
         assert all(len(row) == len(header) for row in body)
+
+
+def test_power_by_time_is_the_procedures_own(settings: Settings) -> None:
+    """At the full budget, the curve has the alarms of the table."""
+    trials = [made_trial(number, settings, 0.02) for number in range(30)]
+    judgements = [j for trial in trials for j in calibration_report.judge(trial, settings)]
+    curve = calibration_plot.power_by_time(trials)
+    for row in calibration_report.rows(judgements):
+        last = curve[curve["delay"] == row["delay"]].iloc[-1]
+        slower = sum(j.slower for j in judgements if j.delay == row["delay"])
+        assert last["share"] == slower / row["comparisons"]
+    assert curve["share"].between(0.01, 0.99).any()

@@ -23,15 +23,24 @@ from bench.regress.procedure import (
     totals,
 )
 
-# Of SGD on mnist_cnn, on the machine of results/reference/calibration; by quantity.
+# Of SGD on mnist_cnn, on the machine of results/reference/calibration; by quantity. Effects of its
+# launches scatter by 3.7, 2.2, 4.6 and 2.4 %, and without trimming by 5.6, 5.5, 8.2 and 5.3 %.
 BASE_S = np.array([8.0, 9.0, 0.6, 17.7]) * 1e-3
-LAUNCH_SD = np.array([0.024, 0.011, 0.026, 0.013])
-BLOCK_SD = np.array([0.029, 0.022, 0.037, 0.022])
-BURST_SHARE, TURNS = 0.05, 4
+LAUNCH_SD = np.array([0.021, 0.010, 0.026, 0.012])
+BLOCK_SD = np.array([0.026, 0.020, 0.037, 0.020])
+DRIFT_SD, TURNS = 0.004, 4
+BURST_SHARE, BURST = 0.03, 0.3
 
 
 def simulated(
-    generator: np.random.Generator, launches: int, true: Array, *, noise: float = 1.0
+    generator: np.random.Generator,
+    launches: int,
+    true: Array,
+    *,
+    noise: float = 1.0,
+    burst_share: float = BURST_SHARE,
+    trend: float = 0.0,
+    balanced: bool = True,
 ) -> Array:
     """Effects of the launches of one comparison, through the same estimator as real ones.
 
@@ -40,16 +49,32 @@ def simulated(
         launches: How many.
         true: Log ratio of each quantity.
         noise: Multiplies all scales.
+        burst_share: Blocks that a burst hits.
+        trend: By how much the machine gets slower from block to block, beside its random drift.
+        balanced: Whether blocks come as ``regress`` takes them, ABBA and BAAB; else always AB.
     """
-    drift = np.cumsum(generator.normal(0, 0.02 * noise, (launches, TURNS)), axis=1)
-    logs = np.log(BASE_S) + drift[:, :, None, None] + np.zeros((launches, TURNS, 2, 4))
+    turns, size = np.arange(TURNS), (launches, TURNS, 2, 4)
+    head_first = (turns % 2 == 1) != (np.arange(launches)[:, None] % 2 == 1)
+    place = 2 * turns[:, None] + np.arange(2)  # of base and head among the blocks of a launch
+    if balanced:
+        place = np.where(head_first[..., None], place[:, ::-1], place)
+    steps = generator.normal(trend, DRIFT_SD * noise, (launches, 2 * TURNS))
+    drift = np.take_along_axis(
+        np.cumsum(steps, axis=1), np.broadcast_to(place, size[:3]).reshape(launches, -1), axis=1
+    ).reshape(size[:3])
+    logs = np.log(BASE_S) + drift[..., None] + np.zeros(size)
     logs += generator.normal(0, LAUNCH_SD * noise, (launches, 1, 2, 4))
-    logs += generator.normal(0, BLOCK_SD * noise, logs.shape)
-    bursts = generator.random((launches, TURNS, 2, 1)) < BURST_SHARE
-    logs += bursts * generator.uniform(0, 1.0, bursts.shape)
+    logs += generator.normal(0, BLOCK_SD * noise, size)
+    hit = generator.random((*size[:3], 1)) < burst_share
+    logs += hit * generator.exponential(BURST * noise, hit.shape)
     logs[:, :, 1] += true
     blocks = np.exp(logs)
     return np.array([launch_effect(launch[:, 0], launch[:, 1]) for launch in blocks])
+
+
+def test_simulated_launches_scatter_as_measured_ones_do() -> None:
+    effects = simulated(np.random.default_rng(0), 4000, np.zeros(4))
+    assert effects.std(axis=0) == pytest.approx([0.037, 0.022, 0.046, 0.024], rel=0.2)
 
 
 def test_a_launch_effect_is_the_mean_of_the_middle_half_of_log_ratios() -> None:
@@ -67,6 +92,12 @@ def test_one_burst_does_not_move_a_launch_effect() -> None:
     base = np.ones((4, 1))
     head = np.array([[1.05], [1.05], [9.0], [1.05]])
     assert launch_effect(base, head)[0] == pytest.approx(math.log(1.05), rel=1e-12)
+
+
+def test_phases_that_take_no_time_are_neither_slower_nor_faster() -> None:
+    base, head = np.ones((4, 2)), np.ones((4, 2))
+    base[:, 0] = head[:, 0] = 0.0
+    assert launch_effect(base, head).tolist() == [0.0, 0.0]
 
 
 def test_totals_average_over_iterations_and_add_the_phases() -> None:
@@ -146,6 +177,8 @@ def test_what_an_early_look_showed_is_not_lost_at_a_later_one() -> None:
     later = Estimate(ratio=1.05, low=0.99, high=1.10, alone=(1.0, 1.1), launches=9)
     both = later.within(early)
     assert (both.ratio, both.low, both.high, both.launches) == (1.05, 1.01, 1.10, 9)
+    outside = Estimate(ratio=1.005, low=0.95, high=1.06, alone=(1.0, 1.1), launches=9)
+    assert outside.within(early).ratio == 1.01  # an estimate lies in its own interval
     assert (later.verdict(0.025), both.verdict(0.025)) == ("undecided", "slower")
     apart = Estimate(ratio=1.2, low=1.15, high=1.25, alone=(1.1, 1.3), launches=9)
     assert apart.within(early) == apart  # one of the two is wrong: the one with more data stays
@@ -174,9 +207,16 @@ def test_intervals_cover_at_their_nominal_level() -> None:
     assert 0.93 <= np.mean(covered) <= 0.97
 
 
-def compared(generator: np.random.Generator, true: Array, **noise: float) -> tuple[Monitor, int]:
+def fresh() -> Monitor:
+    """A monitor with the thresholds that ``regress`` has by default."""
+    return Monitor([0.025] * 4)
+
+
+def compared(
+    generator: np.random.Generator, true: Array, burst_share: float
+) -> tuple[Monitor, int]:
     """One comparison of at most 13 launches, monitored as ``regress`` monitors it."""
-    effects = simulated(generator, 13, true, **noise)
+    effects = simulated(generator, 13, true, burst_share=burst_share)
     monitor = Monitor([0.0] * 4)  # any certain change counts: the error rate without the threshold
     for launches in range(1, 14):
         if monitor.stops(effects[:launches], launches / 13, last=launches == 13):
@@ -184,16 +224,72 @@ def compared(generator: np.random.Generator, true: Array, **noise: float) -> tup
     raise AssertionError("the last look stops")
 
 
-def test_family_wise_error_with_optional_stopping_stays_below_one_percent() -> None:
+@pytest.mark.parametrize("burst_share", [0.0, BURST_SHARE])
+def test_family_wise_error_stays_below_one_percent(burst_share: float) -> None:
     """Any certain change called where there is none: at most 1 % of 2,000 comparisons.
 
-    The bound is the 99.9th percentile of the count at a rate of exactly 1 %.
+    The bound is the 99.9th percentile of the count at a rate of exactly 1 %. With a threshold of 0
+    every comparison is looked at to its end, so that all of the error is spent.
     """
     generator = np.random.default_rng(3)
     alarms = sum(
-        not {"slower", "faster"}.isdisjoint(compared(generator, np.zeros(4))[0].verdicts())
+        not {"slower", "faster"}.isdisjoint(
+            compared(generator, np.zeros(4), burst_share)[0].verdicts()
+        )
         for _ in range(2000)
     )
+    assert alarms <= stats.binom.ppf(0.999, 2000, 0.01)
+
+
+def test_intervals_hold_together_where_comparisons_stop_early() -> None:
+    """In quiet noise most stop before the end; all four intervals hold in 99 % of them."""
+    generator, true = np.random.default_rng(6), math.log(1.01)
+    missed = early = 0
+    for _ in range(1000):
+        effects, monitor = simulated(generator, 13, np.full(4, true), noise=0.2), fresh()
+        used = next(k for k in range(1, 14) if monitor.stops(effects[:k], k / 13, last=k == 13))
+        assert monitor.estimates is not None
+        early += used < 13
+        missed += not all(e.low <= math.exp(true) <= e.high for e in monitor.estimates)
+    assert early > 500
+    assert missed <= stats.binom.ppf(0.999, 1000, 0.01)
+
+
+def test_a_change_just_above_the_threshold_is_not_called_unchanged() -> None:
+    generator, wrong = np.random.default_rng(7), 0
+    for _ in range(1000):
+        effects = simulated(generator, 13, np.full(4, math.log(1.026)), noise=0.2)
+        monitor = fresh()
+        for launches in range(1, 14):
+            if monitor.stops(effects[:launches], launches / 13, last=launches == 13):
+                break
+        wrong += "unchanged" in monitor.verdicts()
+    assert wrong <= stats.binom.ppf(0.999, 1000, 0.01)
+
+
+def test_turns_in_balanced_order_cancel_a_trend_and_others_do_not() -> None:
+    """A machine that gets slower by 1 % from block to block."""
+    found = {}
+    for balanced in (True, False):
+        effects = simulated(
+            np.random.default_rng(8), 4000, np.zeros(4), trend=0.01, balanced=balanced
+        )
+        found[balanced] = effects.mean(axis=0)
+    assert np.abs(found[True]).max() < 0.003
+    assert found[False].min() > 0.008
+
+
+@pytest.mark.parametrize("family", [4, 35])
+def test_a_stored_session_as_base_raises_few_alarms(family: int) -> None:
+    """Costs of the base and of the head's launches are draws of one population: 1 % at most."""
+    generator, alarms = np.random.default_rng(9), 0
+    for _ in range(2000):
+        costs = generator.normal(0, 0.02, (1 + 6, family))
+        monitor = Monitor([0.0] * family, against_one=True)
+        for launches in range(5, 7):
+            if monitor.stops(costs[1 : 1 + launches] - costs[0], launches / 6, last=launches == 6):
+                break
+        alarms += not {"slower", "faster"}.isdisjoint(monitor.verdicts())
     assert alarms <= stats.binom.ppf(0.999, 2000, 0.01)
 
 

@@ -136,7 +136,7 @@ def test_a_side_that_crashes_is_named(repository: Path) -> None:
     commit(repository, "crashes", mine=crashes)
     code, said = one_line(repository, "HEAD~1", "-o", "mine:Mine", *QUICK)
     assert code == 1
-    assert "working tree crashed (exit code 7)" in said
+    assert "working tree crashed in quadratic/Mine (exit code 7)" in said
 
 
 def test_a_step_that_raises_is_told_with_its_reason(repository: Path) -> None:
@@ -146,7 +146,8 @@ def test_a_step_that_raises_is_told_with_its_reason(repository: Path) -> None:
     commit(repository, "raises", mine=raises)
     code, said = one_line(repository, "HEAD~1", "-o", "mine:Mine", *QUICK)
     assert code == 1
-    assert "working tree failed: ValueError: no way" in said
+    assert "working tree failed in quadratic/Mine: ValueError: no way" in said
+    assert f"({repository}/mine.py, line 15)" in said
 
 
 def test_code_that_no_side_holds_is_refused(repository: Path) -> None:
@@ -159,7 +160,7 @@ def test_nothing_in_common_is_refused(repository: Path) -> None:
     commit(repository, "second", new=OPTIMIZER.replace("class Mine", "class New"))
     code, said = one_line(repository, "HEAD~1", "-o", "new:New", *QUICK)
     assert code == 2
-    assert "no benchmark in common" in said
+    assert "no benchmark in common: quadratic/New appeared (base: " in said
 
 
 def test_a_name_that_exists_nowhere_is_refused(repository: Path) -> None:
@@ -230,4 +231,5 @@ def test_thresholds_come_from_pyproject(repository: Path) -> None:
     (repository / "pyproject.toml").write_text("[tool.optbench.regress]\nthresold = 5\n")
     code, said = one_line(repository, "HEAD", "-o", "mine:Mine")
     assert code == 2
-    assert "Unknown key in [tool.optbench.regress]: 'thresold'. Did you mean 'threshold'?" in said
+    assert "Unknown key in [tool.optbench.regress] of '" in said
+    assert "'thresold'. Did you mean 'threshold'?" in said

@@ -70,14 +70,52 @@ def test_outside_a_repository_it_says_so(tmp_path: Path) -> None:
         Repository.around(tmp_path)
 
 
-def test_a_revision_without_the_folder_one_works_in_is_refused(repository: Path) -> None:
-    (repository / "deep").mkdir()
-    found = Repository.around(repository / "deep")
-    with (
-        pytest.raises(UsageError, match="Revision 'main' has no folder 'deep'"),
-        sides.side(found, "main", repository / "deep", sys.executable),
-    ):
-        pass
+def test_a_revision_without_the_folder_one_works_in_runs_in_the_nearest(repository: Path) -> None:
+    (repository / "deep" / "er").mkdir(parents=True)
+    found = Repository.around(repository / "deep" / "er")
+    with sides.side(found, "main", repository / "deep" / "er", sys.executable) as side:
+        assert (side.folder / "mine.py").is_file()
+        assert side.paths[0] == side.folder
+
+
+def test_a_range_is_two_revisions(repository: Path) -> None:
+    with pytest.raises(UsageError, match=r"'main..next' is a range: .* as in main next"):
+        Repository.around(repository).commit("main..next")
+
+
+def test_a_repository_without_commits_says_so(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    with pytest.raises(UsageError, match="this repository has no commit"):
+        Repository.around(tmp_path).commit("HEAD")
+
+
+def test_the_index_of_a_commit_in_the_making_is_left_alone(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a hook, git's variables point at the repository and the index it is working on."""
+    (repository / "mine.py").write_text("changed = True\n")
+    git(repository, "add", "mine.py")
+    index = repository / ".git" / "index"
+    before = index.read_bytes()
+    monkeypatch.setenv("GIT_INDEX_FILE", str(index))
+    monkeypatch.setenv("GIT_DIR", str(repository / ".git"))
+    found = Repository.around(repository)
+    with found.checkout(found.commit("HEAD")) as tree:
+        assert "changed" not in (tree / "mine.py").read_text()
+    assert index.read_bytes() == before
+
+
+def test_worktrees_of_others_are_left_alone(repository: Path, tmp_path: Path) -> None:
+    """Even one that is not there now, as on a disk that is not mounted."""
+    theirs, away = tmp_path / "theirs", tmp_path / "away"
+    git(repository, "worktree", "add", str(theirs))
+    theirs.rename(away)
+    found = Repository.around(repository)
+    with found.checkout(found.commit("HEAD")):
+        assert len(git(repository, "worktree", "list").splitlines()) == 3
+    away.rename(theirs)
+    assert git(theirs, "status", "--porcelain") == ""
+    assert len(git(repository, "worktree", "list").splitlines()) == 2
 
 
 def test_an_interpreter_has_to_run() -> None:

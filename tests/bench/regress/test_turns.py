@@ -25,7 +25,14 @@ def test_blocks_hold_whole_periods(period: int, iterations: int) -> None:
 
 @pytest.mark.parametrize("period", [None, 100])
 def test_a_period_that_is_unknown_or_takes_too_long_is_told(period: int | None) -> None:
-    assert plan(17e-3, period) == Plan(warm=2, iterations=10, turns=4, even=False)
+    planned = plan(17e-3, period)
+    assert (planned.iterations, planned.even) == (10, False)
+
+
+def test_a_plan_is_made_again_where_iterations_take_far_longer() -> None:
+    planned = plan(17e-3, 4)
+    assert planned.adapted(30e-3) is planned
+    assert planned.adapted(200e-3) == plan(200e-3, 4)
 
 
 def test_ten_iterations_where_that_is_affordable() -> None:

@@ -43,6 +43,18 @@ def test_each_round_sets_up_what_comes_before(
         assert log.ran == between
 
 
+def test_an_iteration_is_timed_without_what_is_outside_the_clock() -> None:
+    log = Log()
+    timed = PhaseRounds(log, "iteration")  # type: ignore[arg-type]
+    timed.set_up()
+    assert log.ran == []
+    timed.run()
+    assert log.ran == ["draw", "forward", "backward", "step"]
+    log.ran.clear()
+    timed.set_up()
+    assert log.ran == ["judge"]
+
+
 def test_the_timer_reads_the_clock_after_the_device_is_done(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -12,9 +12,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.suite import cases
 from bench.suite.cases import Subject
-from bench.suite.rounds import PhaseRounds
+from bench.suite.rounds import ITERATION, PhaseRounds
 
-PHASES = ("forward", "backward", "step", "iteration")
+PHASES = ("forward", "backward", "step", ITERATION)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -43,7 +43,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     )
 
 
-def test_step_throughput(
+def test_throughput(
     subject: Subject,
     phase: str,
     benchmark: BenchmarkFixture,
@@ -56,10 +56,10 @@ def test_step_throughput(
     if not pytestconfig.getoption("optbench_no_memory"):
         peak = cases.peak_memory_bytes(subject, tmp_path_factory.getbasetemp() / "memory")
     training = cases.training(subject)
-    if training.needs_closure and phase != "iteration":
+    if training.needs_closure and phase != ITERATION:
         pytest.skip("its step runs forward and backward itself: only the iteration is timed")
     plain = cases.plain_gradient_s(subject)
-    if phase == "iteration":
+    if training.needs_closure:
         benchmark.pedantic(training.iterate, rounds=rounds, warmup_rounds=1)
     else:
         timed = PhaseRounds(training, phase)
