@@ -1,5 +1,6 @@
 """``optbench calibrate``: how often ``optbench regress`` is right on this machine."""
 
+import contextlib
 import json
 import os
 import sys
@@ -58,10 +59,11 @@ def calibrate(
     here = Path.cwd()
     side = Side(name="this code", python=sys.executable, paths=(here,), folder=here)
     benchmark = {"problem": problem, "optimizer": optimizer, "eval_every": 0, "device": "cpu"}
-    settings = calibration.open_folder(results, side, fields, benchmark)
-    missing = calibration.missing(results, trials)
-    if missing:
-        with LaunchProgress(terminal.errors(), "Measuring trials", len(missing)) as progress:
+    with shared.ended_by_signals():
+        settings = calibration.open_folder(results, side, fields, benchmark)
+        missing = calibration.missing(results, trials)
+        progress = LaunchProgress(terminal.errors(), "Measuring trials", len(missing))
+        with progress if missing else contextlib.nullcontext():
             for number in missing:
                 calibration.measure(settings, number, side, benchmark, results, progress.launched)
                 progress.finished()

@@ -1,15 +1,13 @@
 """``optbench regress``: did a change make stepping slower, in which phase, and by how much?"""
 
-import contextlib
 import json
 import os
 import shlex
-import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -112,7 +110,7 @@ def regress(
                 "--baseline goes with no revision, --python, -o, -p, --set, --batch-size or "
                 "--device: it judges the present code by the benchmarks of the file."
             )
-        with _ended_by_signals():
+        with shared.ended_by_signals():
             _judge_baseline(
                 baseline, settings, any_machine, as_json=as_json, as_markdown=as_markdown
             )
@@ -128,7 +126,7 @@ def regress(
     other = this if python is None else sides.check_python(python)
     repository = None if base is None and head is None else sides.Repository.around(here)
     with (
-        _ended_by_signals(),
+        shared.ended_by_signals(),
         sides.side(repository, base, here, other) as base_side,
         sides.side(repository, head, here, this) as head_side,
     ):
@@ -258,25 +256,6 @@ def _specs(problems: str, optimizers: Sequence[str], settings: Sequence[str]) ->
         for problem in dict.fromkeys(part.strip() for part in problems.split(","))
         for entry in entries
     ]
-
-
-@contextlib.contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Let a termination signal end the command as Ctrl-C does, so that everything is cleaned up."""
-
-    def interrupt(*_: object) -> NoReturn:
-        for number in before:
-            signal.signal(number, signal.SIG_IGN)  # a second one does not cut the cleaning short
-        raise KeyboardInterrupt
-
-    names = ("SIGTERM", "SIGINT", "SIGHUP")
-    wanted = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    before = {number: signal.signal(number, interrupt) for number in wanted}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _command(spec: RunSpec, common: Sequence[str]) -> str:

@@ -1,12 +1,14 @@
 """What all commands share: exit codes, common options, errors in one line."""
 
+import contextlib
 import functools
 import os
 import shlex
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
@@ -93,3 +95,22 @@ def absolute_data_root(data_root: str | None) -> None:
     named = data_root or os.environ.get("OPTBENCH_DATA")
     if named:
         os.environ["OPTBENCH_DATA"] = str(Path(named).expanduser().absolute())
+
+
+@contextlib.contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Let a termination signal end the command as Ctrl-C does, so that everything is cleaned up."""
+
+    def interrupt(*_: object) -> NoReturn:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)  # a second one does not cut the cleaning short
+        raise KeyboardInterrupt
+
+    names = ("SIGTERM", "SIGINT", "SIGHUP")
+    wanted = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = {number: signal.signal(number, interrupt) for number in wanted}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

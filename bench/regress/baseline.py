@@ -61,8 +61,7 @@ def read(path: Path) -> Stored:
             raise KeyError("benchmarks")
         benchmarks = {item["name"]: item for item in document["benchmarks"]}
         machine = document["machine_info"]["optbench"]
-        if not isinstance(machine["versions"], dict):
-            raise KeyError("versions")
+        _require_described(machine)
         info = {name: item["extra_info"] for name, item in benchmarks.items()}
         lacking = [key for extra in info.values() for key in _NEEDED if key not in extra]
         if lacking or not benchmarks:
@@ -82,6 +81,22 @@ def read(path: Path) -> Stored:
             f"Baseline '{path}' is not of optbench's suite (it lacks {error}): make one with "
             "pytest bench/ --benchmark-only --benchmark-json FILE."
         ) from None
+
+
+def _require_described(machine: Any) -> None:
+    """Check what comparisons and histories read of a machine.
+
+    Raises:
+        KeyError: It is not there.
+    """
+    if not isinstance(machine, dict):
+        raise KeyError("optbench in machine_info")
+    for name in (*_MACHINE, "fingerprint", "versions"):
+        if name not in machine:
+            raise KeyError(f"{name} in machine_info")
+    for name, inner in (("versions", None), ("allocator", "tuned")):
+        if not isinstance(machine[name], dict) or inner not in (None, *machine[name]):
+            raise KeyError(f"{name} in machine_info")
 
 
 def _positive(value: Any) -> float:

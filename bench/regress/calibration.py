@@ -18,6 +18,7 @@ import numpy as np
 
 from bench import atomic, environment
 from bench.regress.launch import Side, Worker, failure
+from bench.regress.periods import period
 from bench.regress.procedure import MIN_LAUNCHES, Array
 from bench.regress.turns import Arm, plan, take_turns
 from optimizers.errors import UsageError
@@ -39,6 +40,7 @@ class Settings:
         delays: Shares of an iteration, the main one first: each trial has that and one of the
             others in turn.
         iteration_s: Seconds of an iteration without delay, measured beforehand.
+        period: Iterations after which its work repeats itself; ``None`` if that is not known.
         data: What is trained on.
         threads: Of torch.
         tuned: Whether glibc's allocator is tuned.
@@ -56,6 +58,7 @@ class Settings:
     tuned: bool
     machine: Mapping[str, Any]
     versions: Mapping[str, str]
+    period: int | None = 1
 
     def arms(self, trial: int) -> list[float]:
         """The delays of a trial: none twice (A and A'), the main one, another."""
@@ -96,8 +99,8 @@ def open_folder(
     Args:
         folder: Where it is kept.
         side: What runs the code.
-        fields: The settings, except those that a first launch tells: ``iteration_s``, ``data`` and
-            ``threads``.
+        fields: The settings, except those that a first launch tells: ``iteration_s``, ``period``,
+            ``data`` and ``threads``.
         benchmark: Fields of the ``RunSpec``.
 
     Raises:
@@ -162,7 +165,7 @@ def measure(
         on_launch: Told how many launches there were, and the share of the budget that is gone.
     """
     delays, phase = settings.arms(number), settings.phase(number)
-    planned = plan(settings.iteration_s)
+    planned = plan(settings.iteration_s, settings.period)
     launches: list[Array] = []
     ends: list[float] = []
     elapsed = longest = 0.0
@@ -222,15 +225,19 @@ def load(folder: Path) -> Iterator[Trial]:
 
 
 def _measured_first(side: Side, benchmark: Mapping[str, Any], tuned: bool) -> dict[str, Any]:
-    """Data, threads, and the seconds of an iteration: the median over launches of their medians."""
+    """What only a launch tells: data, threads, period, and the seconds of an iteration.
+
+    Those are the median over launches of their medians.
+    """
     medians = []
     for seed in range(_SIZING_LAUNCHES):
         setup = {"tuned": tuned, "benchmarks": [{**benchmark, "seed": seed}]}
         with Worker(side, setup, offline=False) as worker:
             facts = _require_started(worker.ready())
+            repeats = period(worker.operations(0))
             rows = worker.block(0, _SIZING_ITERATIONS, _SIZING_ITERATIONS)
             medians.append(np.median(np.sum(rows, axis=1)))
-    return facts | {"iteration_s": float(np.median(medians))}
+    return facts | {"iteration_s": float(np.median(medians)), "period": repeats}
 
 
 def _require_alike(settings: Settings, facts: Mapping[str, Any]) -> None:

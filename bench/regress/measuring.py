@@ -165,12 +165,17 @@ class Measuring:
         Raises:
             UsageError: One did, by whatever way.
         """
+        strange: dict[Path, bool] = {}  # by folder: there are far fewer of them than modules
         for name, module in list(sys.modules.items()):
             file = getattr(module, "__file__", None)
             top = name.partition(".")[0]
             if not isinstance(file, str) or top == "bench" or _is_harness(top):
                 continue
-            if _lies_in(file, self._others) and not _lies_in(file, self._paths):
+            folder = Path(file).parent
+            if folder not in strange:
+                theirs = _lies_in(folder, self._others)
+                strange[folder] = theirs and not _lies_in(folder, self._paths)
+            if strange[folder]:
                 raise UsageError(
                     f"Module '{name}' was imported from {file}, which is the other side's code: "
                     "take that folder off the path (PYTHONPATH, or an editable installation)."
@@ -237,8 +242,8 @@ def _require_finite(training: Training) -> None:
         raise FloatingPointError(f"the loss became {last}: choose settings that converge")
 
 
-def _lies_in(file: str, folders: Sequence[Path]) -> bool:
-    """Whether a file is of these folders, and not of an environment within them."""
+def _lies_in(file: str | Path, folders: Sequence[Path]) -> bool:
+    """Whether a file, or a folder, is of these folders and not of an environment within them."""
     path = Path(file).resolve()
     for folder in folders:
         if path.is_relative_to(folder):

@@ -51,7 +51,8 @@ class LaunchProgress:
         quarters = int(_QUARTERS * min(gone, 1.0))
         if self._total == 1 and quarters > self._told:
             self._told = quarters
-            self._bar.line(f"{launches} launches, {min(gone, 1):.0%} of the time budget")
+            launched = f"{launches} {'launch' if launches == 1 else 'launches'}"
+            self._bar.line(f"{launched}, {min(gone, 1):.0%} of the time budget")
 
     def notice(self, message: str) -> None:
         """Say something, above the bar where there is one."""

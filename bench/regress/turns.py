@@ -103,9 +103,9 @@ def take_turns(arms: Sequence[Arm], planned: Plan, *, last_first: bool = False) 
     """Measure every arm in every turn, in an order that is reversed from turn to turn.
 
     The first iterations of a process are like no others, and a block that follows one of the same
-    process finds its caches warm (the iteration is 1.7 % faster, measured). So each process runs a
-    few iterations beforehand, and a few of another one, which do not count, come between two
-    blocks of the same process.
+    process finds its caches warm and is a percent or two faster. So each process runs a few
+    iterations beforehand, and a few of another one, which do not count, come between two blocks
+    of the same process.
 
     Args:
         arms: Of two processes at least; those without delay come first.

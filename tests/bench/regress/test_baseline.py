@@ -176,6 +176,14 @@ def test_the_suite_is_collected_and_run_in_processes_of_its_own(tmp_path: Path) 
         ('{"machine_info": {}, "benchmarks": []}', "is not of optbench's suite"),
         (json.dumps(document({})), "is not of optbench's suite"),
         (json.dumps(document({"sgd": 1.0})).replace("relative_cost", "x"), "is not of optbench's"),
+        ("null", "is not of optbench's suite .it lacks 'benchmarks'"),
+        (json.dumps(document({"sgd": 1.0}, versions=None)), "it lacks 'versions in machine_info'"),
+        (json.dumps(document({"sgd": 1.0}, allocator={})), "it lacks 'allocator in machine_info'"),
+        (
+            json.dumps(document({"sgd": 1.0}) | {"machine_info": {"optbench": "x"}}),
+            "it lacks 'optbench in machine_info'",
+        ),
+        (json.dumps(document({"sgd": 0.0})), "it lacks positive costs and times: it has 0.0"),
     ],
 )
 def test_truncated_and_foreign_files_are_told_apart(
@@ -191,3 +199,19 @@ def test_a_file_knows_its_commit_and_time(tmp_path: Path) -> None:
     found = stored(tmp_path, {"sgd": 1.0})
     assert found.commit == "c0ffee-dirty"
     assert (found.when.year, found.when.hour) == (2026, 3)
+
+
+def test_a_file_from_outside_a_repository_has_no_commit(tmp_path: Path) -> None:
+    made = document({"sgd": 1.0}) | {"commit_info": {"id": "unversioned", "dirty": False}}
+    path = tmp_path / "b.json"
+    path.write_text(json.dumps(made))
+    assert baseline.read(path).commit is None
+
+
+def test_few_rounds_and_an_overrun_budget_are_said_beside_the_verdict(
+    tmp_path: Path, compare: Any
+) -> None:
+    outcome = compare(stored(tmp_path, {"sgd": 1.0}), FakeSuite(tmp_path, {"sgd": 1.0}))
+    text = presentation.baseline_markdown(outcome, "x")
+    assert "- the file has only 7 rounds of a benchmark: take at least 10" in text
+    assert "- the least of 5 runs of the suite took" in text

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -147,13 +148,40 @@ def test_a_step_that_raises_is_told_with_its_reason(repository: Path) -> None:
     code, said = one_line(repository, "HEAD~1", "-o", "mine:Mine", *QUICK)
     assert code == 1
     assert "working tree failed in quadratic/Mine: ValueError: no way" in said
-    assert f"({repository}/mine.py, line 15)" in said
+    assert f"({repository}/mine.py, line 12)" in said
 
 
 def test_code_that_no_side_holds_is_refused(repository: Path) -> None:
     code, said = one_line(repository, "HEAD", "-o", "torch.optim:NAdam", *QUICK)
     assert code == 2
     assert "quadratic/NAdam is not compared: none of its code comes from either side's" in said
+
+
+def test_debug_shows_the_traceback_of_the_code_under_test(repository: Path) -> None:
+    raises = OPTIMIZER.replace(
+        "            for group", "            raise ValueError('no way')\n            for group"
+    )
+    commit(repository, "raises", mine=raises)
+    code = "from bench.cli import main; main()"
+    finished = subprocess.run(
+        [sys.executable, "-Pc", code, "--debug", "regress", "HEAD~1", "-o", "mine:Mine", *QUICK],
+        cwd=repository, capture_output=True, text=True, env=os.environ | {"OPTBENCH_OFFLINE": "1"},
+    )  # fmt: skip
+    assert 'mine.py", line' in finished.stderr
+    assert "in step" in finished.stderr
+
+
+def test_a_commit_hook_may_compare(repository: Path) -> None:
+    """Git's variables of the commit in the making reach neither the checkout nor the workers."""
+    hook = repository / ".git" / "hooks" / "pre-commit"
+    command = [sys.executable, "-Pc", "from bench.cli import main; main()", "regress", "main",
+               "-o", "mine:Mine", "--threshold", "300", *QUICK]  # fmt: skip
+    hook.write_text(f"#!/bin/sh\nOPTBENCH_OFFLINE=1 {shlex.join(command)}\n")
+    hook.chmod(0o755)
+    changed = OPTIMIZER.replace("Gradient descent", "Steepest descent")
+    commit(repository, "changed", mine=changed, other="ONE = 1\n")
+    assert git(repository, "show", "--stat", "--format=", "HEAD").count("|") == 2
+    assert git(repository, "status", "--porcelain") == ""
 
 
 def test_nothing_in_common_is_refused(repository: Path) -> None:
@@ -177,6 +205,11 @@ def test_a_name_that_exists_nowhere_is_refused(repository: Path) -> None:
         (["main", "--json", "--markdown"], "--json and --markdown exclude each other"),
         (["main", "--budget", "0"], "budget=0.0 is not valid"),
         (["main", "--threshold", "-1"], "threshold=-1.0 is not valid"),
+        (["main", "--threshold", "inf"], "threshold=inf is not valid"),
+        (["main", "--budget", "nan"], "budget=nan is not valid"),
+        (["main..next", "-o", "mine:Mine"], "'main..next' is a range: name the two revisions"),
+        (["main", "-o", "mine:Mine", "--set", "lr=x", *QUICK], "quadratic/Mine: "),
+        (["--python", ""], "--python '' is no Python interpreter"),
         (["--python", "/bin/false"], "is no Python interpreter"),
         (["main", "--baseline", "x.json"], "--baseline goes with no revision, --python, -o"),
         (["-p", "quadratic", "--baseline", "x.json"], "--baseline goes with no revision"),

@@ -1,9 +1,11 @@
 """Blocks: how long they are, and in which order they run."""
 
+import math
 from typing import Any
 
 import pytest
 
+from bench.regress.procedure import QUANTITIES, launch_effect, totals
 from bench.regress.turns import Arm, Plan, plan, take_turns
 
 
@@ -78,6 +80,34 @@ def test_the_order_is_reversed_from_turn_to_turn_and_no_block_follows_one_of_its
     assert "".join(order) == expected.replace(" ", "")
     assert blocks.shape == (4, 2, 3, 4)
     assert blocks[:, :, 0, 0].tolist() == [[1.0, 2.0]] * 4
+
+
+class Periodic:
+    """A worker each k-th iteration of which does more."""
+
+    def __init__(self, every: int, extra_s: float) -> None:
+        self._every, self._extra_s, self._done = every, extra_s, 0
+
+    def block(
+        self, benchmark: int, warm: int, iterations: int, delay: tuple[str, float] | None = None
+    ) -> list[list[float]]:
+        rows = []
+        for _ in range(warm + iterations):
+            rare_s = self._extra_s if self._done % self._every == 0 else 0.0
+            rows.append([0.001, 0.005, 0.010 + rare_s, 0.001])
+            self._done += 1
+        return rows[warm:]
+
+
+@pytest.mark.parametrize("every", [2, 5, 13, 14, 26, 30])
+def test_work_that_is_rare_counts_as_often_as_it_comes(every: int) -> None:
+    """What comes in every k-th iteration takes three times as long: the exact ratio is found."""
+    workers: list[Any] = [Periodic(every, 0.02), Periodic(every, 0.06)]
+    two = [Arm(worker, 0) for worker in workers]
+    blocks = totals(take_turns(two, plan(17e-3, every)))
+    true = (0.010 + 0.06 / every) / (0.010 + 0.02 / every)
+    effect = launch_effect(blocks[:, 0], blocks[:, 1])
+    assert math.exp(effect[QUANTITIES.index("backward")]) == pytest.approx(true, rel=1e-12)
 
 
 def test_arms_of_one_process_are_kept_apart_by_the_other_process() -> None:

@@ -1,5 +1,6 @@
 """A worker measures its side's code with this harness, and says where it does not."""
 
+import re
 import subprocess
 import sys
 import sysconfig
@@ -14,6 +15,7 @@ import psutil
 import pytest
 
 from bench.data import load_mnist
+from bench.regress import launch
 from bench.regress.launch import Side, SideError, Worker
 from tests.bench.regress.repositories import OPTIMIZER, made
 
@@ -32,6 +34,14 @@ def own(described: dict[str, Any]) -> bool:
     (state,) = described["benchmarks"]
     assert state.keys() == {"own", "needs_closure", "device", "data"}, state
     return bool(state["own"])
+
+
+STEP = "            for group"
+
+
+def stepping(statement: str) -> str:
+    """The optimizer with a statement at the start of its step."""
+    return OPTIMIZER.replace(STEP, f"            {statement}\n{STEP}")
 
 
 def test_blocks_have_the_counted_iterations_and_a_delay_goes_to_its_phase(tmp_path: Path) -> None:
@@ -85,6 +95,76 @@ def test_code_of_the_other_side_is_noticed_even_where_this_side_holds_none(tmp_p
         with Worker(replace(side(here), others=(there,)), setup()) as worker:
             (state,) = worker.ready()["benchmarks"]
     assert f"was imported from {there}" in state["error"]
+
+
+def test_a_helper_from_the_other_side_is_noticed_whoever_imports_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module that is new in the working tree, which is on the path."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder in (here, there):
+        folder.mkdir()
+    optional = "try:\n    import fast\nexcept ImportError:\n    fast = None\n"
+    made(here, mine=optional + textwrap.dedent(OPTIMIZER))
+    made(there, fast="SPEED = 2\n")
+    with Worker(replace(side(here), others=(there,)), setup()) as worker:
+        assert own(worker.ready())
+    monkeypatch.setenv("PYTHONPATH", str(there))
+    with Worker(replace(side(here), others=(there,)), setup()) as worker:
+        (state,) = worker.ready()["benchmarks"]
+    assert f"Module 'fast' was imported from {there}/fast.py, which is the other" in state["error"]
+
+
+def test_a_helper_that_is_imported_in_a_step_is_noticed_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder in (here, there):
+        folder.mkdir()
+    made(here, mine=stepping("import fast"))
+    made(there, fast="SPEED = 2\n")
+    monkeypatch.setenv("PYTHONPATH", str(there))
+    with Worker(replace(side(here), others=(there,)), setup()) as worker:
+        assert own(worker.ready())
+        with pytest.raises(SideError, match="Module 'fast' was imported from"):
+            worker.operations(0)
+
+
+def test_code_that_reads_its_input_finds_none(tmp_path: Path) -> None:
+    """It does not eat the requests."""
+    made(tmp_path, mine=stepping("input('go on? ')"))
+    with Worker(side(tmp_path), setup()) as worker:
+        worker.ready()
+        with pytest.raises(SideError, match=r"failed in quadratic/mine:Mine: EOFError: .*mine.py"):
+            worker.block(0, 1, 2)
+
+
+def test_a_side_that_hangs_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made(tmp_path, mine=stepping("import time; time.sleep(600)"))
+    with Worker(side(tmp_path), setup()) as worker:
+        worker.ready()
+        monkeypatch.setattr(launch, "PATIENCE_S", 0.5)
+        with pytest.raises(SideError, match="this side has not answered for 0 s in quadratic/mine"):
+            worker.block(0, 1, 2)
+
+
+def test_a_fatal_error_is_told_with_its_place(tmp_path: Path) -> None:
+    made(tmp_path, mine=stepping("import ctypes; ctypes.string_at(0)"))
+    with Worker(side(tmp_path), setup()) as worker:
+        worker.ready()
+        told = r"crashed in quadratic/mine:Mine \(SIGSEGV\): Fatal Python error: .* File .*ctypes"
+        with pytest.raises(SideError, match=told):
+            worker.block(0, 1, 2)
+
+
+def test_an_error_of_several_lines_is_told_by_its_kind_and_first_line(tmp_path: Path) -> None:
+    made(tmp_path, mine=stepping("raise ValueError('first\\nsecond')"))
+    with Worker(side(tmp_path), setup()) as worker:
+        worker.ready()
+        told = r"failed in quadratic/mine:Mine: ValueError: first \(.*mine.py, line 12\)$"
+        with pytest.raises(SideError, match=re.compile(told, re.MULTILINE)) as caught:
+            worker.block(0, 1, 2)
+    assert "in step" in "".join(caught.value.__notes__)  # the traceback, for --debug
 
 
 def test_an_environment_inside_the_folder_is_not_code_under_test(tmp_path: Path) -> None:
