@@ -169,12 +169,13 @@ class Measuring:
         for name, module in list(sys.modules.items()):
             file = getattr(module, "__file__", None)
             top = name.partition(".")[0]
-            if not isinstance(file, str) or top == "bench" or _is_harness(top):
-                continue
+            if not isinstance(file, str) or _is_harness(top):
+                continue  # without a file, or the same for both sides
             folder = Path(file).parent
             if folder not in strange:
                 theirs = _lies_in(folder, self._others)
-                strange[folder] = theirs and not _lies_in(folder, self._paths)
+                fine = [*self._paths, HARNESS / "bench"]
+                strange[folder] = theirs and not _lies_in(folder, fine)
             if strange[folder]:
                 raise UsageError(
                     f"Module '{name}' was imported from {file}, which is the other side's code: "

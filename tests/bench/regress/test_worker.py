@@ -1,6 +1,7 @@
 """A worker measures its side's code with this harness, and says where it does not."""
 
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -14,6 +15,7 @@ import numpy as np
 import psutil
 import pytest
 
+import optimizers
 from bench.data import load_mnist
 from bench.regress import launch
 from bench.regress.launch import Side, SideError, Worker
@@ -211,10 +213,6 @@ def test_a_loss_that_is_no_longer_finite_ends_the_comparison(tmp_path: Path) -> 
 
 def test_a_side_holding_the_optimizers_package_is_measured_with_its_own(tmp_path: Path) -> None:
     """As in this repository: ``optimizers`` comes from the side, ``bench`` from the harness."""
-    import shutil
-
-    import optimizers
-
     shutil.copytree(Path(optimizers.__file__).parent, tmp_path / "optimizers")
     changed = tmp_path / "optimizers" / "diag_ggn.py"
     changed.write_text(changed.read_text() + "\nraise RuntimeError('the copy of this side')\n")
@@ -222,6 +220,16 @@ def test_a_side_holding_the_optimizers_package_is_measured_with_its_own(tmp_path
         assert "the copy of this side" in worker.ready()["benchmarks"][0]["error"]
     with Worker(side(tmp_path), setup(optimizer="sgd")) as worker:
         assert not own(worker.ready())
+
+
+def test_in_this_repository_the_harness_is_no_stranger(tmp_path: Path) -> None:
+    """The other side is the working tree that ``bench`` and the worker's script come from."""
+    package = Path(optimizers.__file__).parent
+    shutil.copytree(package, tmp_path / "optimizers")
+    with Worker(
+        replace(side(tmp_path), others=(package.parent,)), setup(optimizer="diag_ggn_mc")
+    ) as worker:
+        assert own(worker.ready())
 
 
 LITTLE = ("mlxtend", "pandas", "platformdirs", "psutil", "pyarrow", "rich", "scipy", "seaborn",
