@@ -157,11 +157,9 @@ def compare(
         runs.append(suite.run(common, stored.rounds))
     watch.look()
     outcome.complaints += watch.complaints()
-    if outcome.elapsed_s > 1.1 * outcome.budget_s:
-        outcome.complaints.append(
-            f"the least of {MIN_LAUNCHES} runs of the suite took {outcome.elapsed_s:.0f} s, longer "
-            f"than the budget of {outcome.budget_s:.0f} s"
-        )
+    outcome.complaints += machine_state.overrun(
+        f"{MIN_LAUNCHES} runs of the suite", outcome.elapsed_s, outcome.budget_s
+    )
     assert monitor.estimates is not None
     found = zip(common, monitor.estimates, monitor.verdicts(), limits, costs.T, strict=True)
     for name, estimate, verdict, limit, cost in found:

@@ -26,11 +26,12 @@ def power_by_time(trials: Sequence[Trial]) -> pd.DataFrame:
     """
     found = []
     most = int(np.quantile([len(trial.elapsed_s) for trial in trials], _FEWEST))
-    for launches in range(MIN_LAUNCHES, most + 1):
-        for trial in (trial for trial in trials if len(trial.elapsed_s) >= launches):
-            ends_s = trial.elapsed_s[:launches]
-            for arm in range(1, len(trial.delays)):
-                monitor, _ = replayed(effects(trial, arm)[:launches], ends_s, ends_s[-1])
+    for trial in trials:
+        for arm in range(1, len(trial.delays)):
+            all_launches = effects(trial, arm)
+            for launches in range(MIN_LAUNCHES, min(most, len(all_launches)) + 1):
+                ends_s = trial.elapsed_s[:launches]
+                monitor, _ = replayed(all_launches[:launches], ends_s, ends_s[-1])
                 found.append(
                     {
                         "delay": trial.delays[arm],

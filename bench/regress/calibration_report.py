@@ -217,7 +217,7 @@ def tables(summary: Sequence[dict[str, Any]], title: str) -> dict[str, Table]:
     }
 
 
-_Columns = dict[str, Callable[[dict[str, Any]], str]]
+_Columns = list[tuple[str, Callable[[dict[str, Any]], str]]]
 
 
 def _of_all(field: str) -> Callable[[dict[str, Any]], str]:
@@ -229,8 +229,8 @@ def _of_phase(phase: str) -> Callable[[dict[str, Any]], str]:
 
 
 def _table(summary: Sequence[dict[str, Any]], columns: _Columns) -> Table:
-    body = [[show(row) for show in columns.values()] for row in summary]
-    return list(columns), body
+    body = [[show(row) for _, show in columns] for row in summary]
+    return [header for header, _ in columns], body
 
 
 def name(delay: float) -> str:
@@ -238,25 +238,28 @@ def name(delay: float) -> str:
     return f"+{100 * delay:g} %" if delay else "none (A/A')"
 
 
-_CHANGE: _Columns = {"change": lambda row: name(row["delay"])}
-_VERDICTS: _Columns = _CHANGE | {
-    "comparisons": lambda row: str(row["comparisons"]),
-    "alarms": _of_all("alarms"),
-    "right phase": lambda row: share(row["right_phase"], row["alarms"]) if row["delay"] else "–",
-    "alarm in the total": _of_all("total_slower"),
-    "seconds": lambda row: f"{row['median_s']:.0f}",
-}
-_BY_PHASE: _Columns = _CHANGE | {phase: _of_phase(phase) for phase in PHASES}
-_REST: _Columns = _CHANGE | {
-    "interval of the total holds": _of_all("total_held"),
-    "its median error": lambda row: f"{100 * row['median_error']:+.2f} %",
-    "alarm elsewhere": _of_all("elsewhere"),
-    "lines unchanged": lambda row: share(row["unchanged"], len(QUANTITIES) * row["comparisons"]),
-    "all decided": _of_all("decided"),
-}
-_RULE: _Columns = _CHANGE | {
-    "all launches, total": _of_all("rule_total"),
-    "any phase": _of_all("rule_any"),
-    "one launch each, total": _of_all("rule_total_once"),
-    "any phase ": _of_all("rule_any_once"),
-}
+_CHANGE: _Columns = [("change", lambda row: name(row["delay"]))]
+_VERDICTS: _Columns = [
+    *_CHANGE,
+    ("comparisons", lambda row: str(row["comparisons"])),
+    ("alarms", _of_all("alarms")),
+    ("right phase", lambda row: share(row["right_phase"], row["alarms"]) if row["delay"] else "–"),
+    ("alarm in the total", _of_all("total_slower")),
+    ("seconds", lambda row: f"{row['median_s']:.0f}"),
+]
+_BY_PHASE: _Columns = [*_CHANGE, *((phase, _of_phase(phase)) for phase in PHASES)]
+_REST: _Columns = [
+    *_CHANGE,
+    ("interval of the total holds", _of_all("total_held")),
+    ("its median error", lambda row: f"{100 * row['median_error']:+.2f} %"),
+    ("alarm elsewhere", _of_all("elsewhere")),
+    ("lines unchanged", lambda row: share(row["unchanged"], len(QUANTITIES) * row["comparisons"])),
+    ("all decided", _of_all("decided")),
+]
+_RULE: _Columns = [
+    *_CHANGE,
+    ("all launches, total", _of_all("rule_total")),
+    ("any phase", _of_all("rule_any")),
+    ("one launch each, total", _of_all("rule_total_once")),
+    ("any phase", _of_all("rule_any_once")),
+]

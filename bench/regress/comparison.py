@@ -10,7 +10,7 @@ import numpy as np
 
 from bench import environment
 from bench.regress import machine_state
-from bench.regress.launch import Side, SideError, Worker, failure
+from bench.regress.launch import Side, Worker, failure
 from bench.regress.procedure import (
     MIN_LAUNCHES,
     QUANTITIES,
@@ -27,7 +27,7 @@ from optimizers.errors import UsageError
 
 _FEW = 8  # launches: Student's t is wide below
 _UNSTEADY = 0.15
-_NOT_CHECKED_OUT = "files that git ignores, and submodules, are not in a checkout"
+_NOT_CHECKED_OUT = " (files that git ignores, and submodules, are not in a checkout)"
 Threshold = Callable[[str, str], float]
 OnLaunch = Callable[[int, float], None]
 
@@ -153,7 +153,7 @@ def compare(
         when=datetime.now(UTC).isoformat(timespec="seconds"),
         machine=environment.machine(),
     )
-    plans = _survey(outcome, (base, head), specs, tuned=tuned, own=own)
+    plans = _survey(outcome, base, head, specs, tuned=tuned, own=own)
     outcome.budget_s = budget_s * len(outcome.benchmarks)
     monitor = Monitor([threshold(name, q) for name in outcome.benchmarks for q in QUANTITIES])
     watch, began = machine_state.Watch(), perf_counter()
@@ -194,11 +194,9 @@ def compare(
         outcome.complaints.append(
             f"only {outcome.launches} launches fitted into the budget: the intervals are wide"
         )
-    if outcome.elapsed_s > 1.1 * outcome.budget_s:
-        outcome.complaints.append(
-            f"the least of {MIN_LAUNCHES} launches took {outcome.elapsed_s:.0f} s, longer than the "
-            f"budget of {outcome.budget_s:.0f} s"
-        )
+    outcome.complaints += machine_state.overrun(
+        f"{MIN_LAUNCHES} launches", outcome.elapsed_s, outcome.budget_s
+    )
     return outcome
 
 
@@ -207,14 +205,20 @@ def _setup(specs: Sequence[RunSpec], *, tuned: bool, seed: int) -> dict[str, Any
 
 
 def _survey(
-    outcome: Comparison, pair: Sequence[Side], specs: Sequence[RunSpec], *, tuned: bool, own: bool
+    outcome: Comparison,
+    base: Side,
+    head: Side,
+    specs: Sequence[RunSpec],
+    *,
+    tuned: bool,
+    own: bool,
 ) -> dict[str, Plan]:
     """Start both sides once, before anything counts: data is fetched, and code compiled.
 
     Returns:
         How each common benchmark is measured.
     """
-    setup, (base, head) = _setup(specs, tuned=tuned, seed=0), pair
+    setup = _setup(specs, tuned=tuned, seed=0)
     with Worker(head, setup, offline=False) as after:
         described = [after.ready()]
         with Worker(base, setup) as before:
@@ -256,10 +260,8 @@ def _require_started(
             if "error" not in state:
                 continue
             lacks = "No module named" in state["error"] and side.commit is not None
-            error = failure(f"{side.name}: {key(spec)} does not start", state)
-            if lacks:
-                raise SideError(f"{error} ({_NOT_CHECKED_OUT})") from error
-            raise error
+            hint = _NOT_CHECKED_OUT if lacks else ""
+            raise failure(f"{side.name}: {key(spec)} does not start", state, hint)
 
 
 def _sort_out(

@@ -179,14 +179,15 @@ class Worker:
         return error
 
 
-def failure(what: str, answer: Mapping[str, Any]) -> SideError:
+def failure(what: str, answer: Mapping[str, Any], hint: str = "") -> SideError:
     """The error for what a worker answered; its traceback goes into the notes, for ``--debug``.
 
     Args:
         what: What failed.
         answer: With ``error``, and a ``traceback`` if it has one.
+        hint: What may be the reason.
     """
-    error = SideError(f"{what}: {' '.join(answer['error'].split())}")
+    error = SideError(f"{what}: {' '.join(answer['error'].split())}{hint}")
     error.add_note(answer.get("traceback", ""))
     return error
 

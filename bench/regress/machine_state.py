@@ -68,6 +68,21 @@ class Watch:
         return found
 
 
+def overrun(what: str, elapsed_s: float, budget_s: float) -> list[str]:
+    """That the least there is to measure took clearly longer than its budget, if it did.
+
+    Args:
+        what: The least.
+        elapsed_s: How long it took.
+        budget_s: How long it might have taken.
+    """
+    if elapsed_s <= 1.1 * budget_s:
+        return []
+    return [
+        f"the least of {what} took {elapsed_s:.0f} s, longer than the budget of {budget_s:.0f} s"
+    ]
+
+
 def _busy_s(times: Any) -> float:
     """Processor seconds spent on programs, of ``psutil.cpu_times`` (user holds guests)."""
     return float(sum(getattr(times, name, 0.0) for name in ("user", "nice", "system", "irq")))

@@ -248,10 +248,10 @@ def _lies_in(file: str | Path, folders: Sequence[Path]) -> bool:
     path = Path(file).resolve()
     for folder in folders:
         if path.is_relative_to(folder):
-            inner = [prefix for prefix in _PREFIXES if prefix.is_relative_to(folder)]
+            inner = [prefix for prefix in _PREFIXES if folder in prefix.parents]
             return not (
                 {"site-packages", "dist-packages"} & {*path.relative_to(folder).parts}
-                or any(path.is_relative_to(prefix) for prefix in inner if prefix != folder)
+                or any(path.is_relative_to(prefix) for prefix in inner)
             )
     return False
 

@@ -22,6 +22,14 @@ OPTIMIZER = """
 """
 
 
+STEP = "            for group"
+
+
+def stepping(statement: str) -> str:
+    """The optimizer with a statement at the start of its step."""
+    return OPTIMIZER.replace(STEP, f"            {statement}\n{STEP}")
+
+
 def git(folder: Path, *arguments: str) -> str:
     """Run git as nobody in particular."""
     identity = ["-c", "user.name=nobody", "-c", "user.email=nobody@example.org"]

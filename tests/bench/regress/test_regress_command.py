@@ -13,11 +13,9 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.bench.regress.repositories import OPTIMIZER, commit, git, made
+from tests.bench.regress.repositories import OPTIMIZER, commit, git, made, stepping
 
-SLEEPS = OPTIMIZER.replace("class Mine", "class Slept").replace(
-    "            for group", "            import time; time.sleep(1e-3)\n            for group"
-)
+SLEEPS = stepping("import time; time.sleep(1e-3)").replace("class Mine", "class Slept")
 COPIES = OPTIMIZER.replace("class Mine", "class Copied").replace(
     "parameter.sub_(", "[parameter.grad.clone() for _ in range(300)]; parameter.sub_("
 )
@@ -131,20 +129,14 @@ def test_a_side_that_does_not_import_is_named(repository: Path) -> None:
 
 
 def test_a_side_that_crashes_is_named(repository: Path) -> None:
-    crashes = OPTIMIZER.replace("    import torch", "    import os\n    import torch").replace(
-        "            for group", "            os._exit(7)\n            for group"
-    )
-    commit(repository, "crashes", mine=crashes)
+    commit(repository, "crashes", mine=stepping("import os; os._exit(7)"))
     code, said = one_line(repository, "HEAD~1", "-o", "mine:Mine", *QUICK)
     assert code == 1
     assert "working tree crashed in quadratic/Mine (exit code 7)" in said
 
 
 def test_a_step_that_raises_is_told_with_its_reason(repository: Path) -> None:
-    raises = OPTIMIZER.replace(
-        "            for group", "            raise ValueError('no way')\n            for group"
-    )
-    commit(repository, "raises", mine=raises)
+    commit(repository, "raises", mine=stepping("raise ValueError('no way')"))
     code, said = one_line(repository, "HEAD~1", "-o", "mine:Mine", *QUICK)
     assert code == 1
     assert "working tree failed in quadratic/Mine: ValueError: no way" in said
@@ -158,10 +150,7 @@ def test_code_that_no_side_holds_is_refused(repository: Path) -> None:
 
 
 def test_debug_shows_the_traceback_of_the_code_under_test(repository: Path) -> None:
-    raises = OPTIMIZER.replace(
-        "            for group", "            raise ValueError('no way')\n            for group"
-    )
-    commit(repository, "raises", mine=raises)
+    commit(repository, "raises", mine=stepping("raise ValueError('no way')"))
     code = "from bench.cli import main; main()"
     finished = subprocess.run(
         [sys.executable, "-Pc", code, "--debug", "regress", "HEAD~1", "-o", "mine:Mine", *QUICK],

@@ -19,7 +19,7 @@ import optimizers
 from bench.data import load_mnist
 from bench.regress import launch
 from bench.regress.launch import Side, SideError, Worker
-from tests.bench.regress.repositories import OPTIMIZER, made
+from tests.bench.regress.repositories import OPTIMIZER, made, stepping
 
 BENCHMARK = {"problem": "quadratic", "optimizer": "mine:Mine", "eval_every": 0, "seed": 0}
 
@@ -38,12 +38,18 @@ def own(described: dict[str, Any]) -> bool:
     return bool(state["own"])
 
 
-STEP = "            for group"
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """A folder of this side."""
+    (tmp_path / "here").mkdir()
+    return tmp_path / "here"
 
 
-def stepping(statement: str) -> str:
-    """The optimizer with a statement at the start of its step."""
-    return OPTIMIZER.replace(STEP, f"            {statement}\n{STEP}")
+@pytest.fixture
+def there(tmp_path: Path) -> Path:
+    """A folder of the other side."""
+    (tmp_path / "there").mkdir()
+    return tmp_path / "there"
 
 
 def test_blocks_have_the_counted_iterations_and_a_delay_goes_to_its_phase(tmp_path: Path) -> None:
@@ -58,22 +64,17 @@ def test_blocks_have_the_counted_iterations_and_a_delay_goes_to_its_phase(tmp_pa
 
 
 def test_what_the_code_under_test_prints_disturbs_nothing(tmp_path: Path) -> None:
-    loud = OPTIMIZER.replace(
-        "            for group", "            print('loud')\n            for group"
-    )
-    made(tmp_path, mine=loud)
+    made(tmp_path, mine=stepping("print('loud')"))
     with Worker(side(tmp_path), setup()) as worker:
         worker.ready()
         assert len(worker.block(0, 1, 2)) == 2
 
 
 def test_code_imported_from_elsewhere_is_noticed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    here: Path, there: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Something that is imported at start-up shadows the side's own copy."""
-    here, there = tmp_path / "here", tmp_path / "there"
     for folder in (here, there):
-        folder.mkdir()
         made(folder, mine=OPTIMIZER)
     (there / "sitecustomize.py").write_text(
         f"import sys\nsys.path.insert(0, {str(there)!r})\nimport mine\nsys.path.pop(0)\n"
@@ -85,11 +86,10 @@ def test_code_imported_from_elsewhere_is_noticed(
     assert "not from this side's" in state["error"]
 
 
-def test_code_of_the_other_side_is_noticed_even_where_this_side_holds_none(tmp_path: Path) -> None:
+def test_code_of_the_other_side_is_noticed_even_where_this_side_holds_none(
+    here: Path, there: Path
+) -> None:
     """As when an editable installation leads from a worktree back to the working tree."""
-    here, there = tmp_path / "here", tmp_path / "there"
-    for folder in (here, there):
-        folder.mkdir()
     made(there, mine=OPTIMIZER)
     (here / "sitecustomize.py").write_text(f"import sys\nsys.path.append({str(there)!r})\n")
     with pytest.MonkeyPatch.context() as patch:
@@ -100,12 +100,9 @@ def test_code_of_the_other_side_is_noticed_even_where_this_side_holds_none(tmp_p
 
 
 def test_a_helper_from_the_other_side_is_noticed_whoever_imports_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    here: Path, there: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A module that is new in the working tree, which is on the path."""
-    here, there = tmp_path / "here", tmp_path / "there"
-    for folder in (here, there):
-        folder.mkdir()
     optional = "try:\n    import fast\nexcept ImportError:\n    fast = None\n"
     made(here, mine=optional + textwrap.dedent(OPTIMIZER))
     made(there, fast="SPEED = 2\n")
@@ -118,11 +115,8 @@ def test_a_helper_from_the_other_side_is_noticed_whoever_imports_it(
 
 
 def test_a_helper_that_is_imported_in_a_step_is_noticed_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    here: Path, there: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here, there = tmp_path / "here", tmp_path / "there"
-    for folder in (here, there):
-        folder.mkdir()
     made(here, mine=stepping("import fast"))
     made(there, fast="SPEED = 2\n")
     monkeypatch.setenv("PYTHONPATH", str(there))
