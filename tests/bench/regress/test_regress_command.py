@@ -170,7 +170,7 @@ def test_a_commit_hook_may_compare(repository: Path) -> None:
     changed = OPTIMIZER.replace("Gradient descent", "Steepest descent")
     commit(repository, "changed", mine=changed, other="ONE = 1\n")
     assert git(repository, "show", "--stat", "--format=", "HEAD").count("|") == 2
-    assert git(repository, "status", "--porcelain") == ""
+    assert git(repository, "status", "--porcelain", ":(exclude)__pycache__") == ""
 
 
 def test_nothing_in_common_is_refused(repository: Path) -> None:
