@@ -76,10 +76,7 @@ def _conclude(settings: "Settings", results: Path, *, as_json: bool) -> None:
     trials = list(calibration.load(results))
     judgements = [j for trial in trials for j in calibration_report.judge(trial, settings)]
     summary = calibration_report.rows(judgements)
-    title = (
-        f"{settings.optimizer} on {settings.problem}, {len(trials)} trials, "
-        f"{settings.budget_s:g} s per comparison"
-    )
+    title = calibration_report.title(settings, len(trials))
     calibration_plot.write(results, trials, judgements, title)
     if as_json:
         print(json.dumps({"rows": summary, "results": str(results)}, indent=2))

@@ -168,6 +168,14 @@ def share(count: int, of: int) -> str:
     return f"{100 * count / of:.1f} % ({100 * interval.low:.1f}–{100 * interval.high:.1f})"
 
 
+def title(settings: Settings, trials: int) -> str:
+    """What was compared, how often, and with which budget."""
+    return (
+        f"{settings.optimizer} on {settings.problem}, {trials} trial{'s' * (trials != 1)}, "
+        f"{settings.budget_s:g} s per comparison"
+    )
+
+
 def rows(judgements: Iterable[Judgement]) -> list[dict[str, Any]]:
     """One row per size of change: counts, and what the seconds and errors were."""
     table = pd.DataFrame([vars(judgement) for judgement in judgements])
@@ -199,16 +207,16 @@ def rows(judgements: Iterable[Judgement]) -> list[dict[str, Any]]:
     return found
 
 
-def tables(summary: Sequence[dict[str, Any]], title: str) -> dict[str, Table]:
+def tables(summary: Sequence[dict[str, Any]], caption: str) -> dict[str, Table]:
     """Everything as text: tables by their captions.
 
     Args:
         summary: See :func:`rows`.
-        title: The caption of the first.
+        caption: Of the first; see :func:`title`.
     """
     rule = f"pytest-benchmark's {RULE} on the same samples: share of alarms"
     delayed = [row for row in summary if row["delay"]]
-    found = {title: _table(summary, _VERDICTS)}
+    found = {caption: _table(summary, _VERDICTS)}
     if delayed:
         found["Alarms by the phase that takes the delay"] = _table(delayed, _BY_PHASE)
     return found | {

@@ -11,6 +11,7 @@ from bench import history_plot, store
 from bench.history import MIN_SEGMENT, TOTAL, Series
 from bench.record import PHASES
 from bench.regress import calibration_report
+from bench.regress.calibration import read_settings
 from bench.regress.procedure import THRESHOLD
 from bench.report.cells import MISSING, Show, milliseconds, plain_table, single, times
 from bench.report.document import (
@@ -134,12 +135,13 @@ def calibration(results: Path) -> Section | None:
             calibration_report.Judgement(**{str(name): value for name, value in row.items()})
             for row in table.to_dict("records")
         ]
-        rows = calibration_report.rows(judgements)
+        settings = read_settings(path.parent)
+        caption = calibration_report.title(settings, table["trial"].nunique())
+        tables = calibration_report.tables(calibration_report.rows(judgements), caption)
     except (OSError, ValueError, TypeError, KeyError) as error:
         message = f"Skipped: '{path}' holds no readable judgements: {error}"
         warnings.warn(message, store.DamagedRecordWarning, stacklevel=2)
         return None
-    tables = calibration_report.tables(rows, "Verdicts of optbench regress")
     return Section(
         title="How often regress is right here",
         anchor="calibration",

@@ -1,6 +1,8 @@
 """Calibration: what is stored, resumed, and concluded."""
 
+import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,9 @@ import pytest
 from bench.regress import calibration, calibration_plot, calibration_report
 from bench.regress.calibration import Settings, Trial
 from bench.regress.launch import Side
+from bench.report import throughput
+from bench.report.document import Table
+from bench.store import DamagedRecordWarning
 from optimizers.errors import UsageError
 
 FIELDS: dict[str, Any] = {
@@ -182,3 +187,23 @@ def test_power_by_time_is_the_procedures_own(settings: Settings) -> None:
         slower = sum(j.slower for j in judgements if j.delay == row["delay"])
         assert last["share"] == slower / row["comparisons"]
     assert curve["share"].between(0.01, 0.99).any()
+
+
+def test_a_report_says_what_was_calibrated(settings: Settings, tmp_path: Path) -> None:
+    judgements = calibration_report.judge(made_trial(0, settings, 0.01), settings)
+    (tmp_path / "settings.json").write_text(json.dumps(asdict(settings)))
+    calibration_plot.write(tmp_path, [made_trial(0, settings, 0.01)], judgements, "a title")
+    section = throughput.calibration(tmp_path)
+    assert section is not None
+    (first, *_) = section.blocks
+    assert isinstance(first, Table)
+    assert first.caption == "sgd on quadratic, 1 trial, 40 s per comparison"
+
+
+def test_a_report_leaves_out_a_calibration_without_settings(
+    settings: Settings, tmp_path: Path
+) -> None:
+    judgements = calibration_report.judge(made_trial(0, settings, 0.01), settings)
+    calibration_plot.write(tmp_path, [made_trial(0, settings, 0.01)], judgements, "a title")
+    with pytest.warns(DamagedRecordWarning, match=r"Skipped: .* it has no settings\.json"):
+        assert throughput.calibration(tmp_path) is None
