@@ -16,6 +16,7 @@ import numpy as np
 
 from bench.plateau import CONFIDENCE, Array, Selection, select
 from bench.strict_json import with_nulls
+from bench.text import plural
 
 WORSE_RATIO = 1.1
 WORSE_SHARE = 0.005
@@ -520,8 +521,3 @@ def _counts(lost: Mapping[str, int]) -> str:
 def what_became(reason: str) -> str:
     """What happened to lost runs, as the verb of a sentence about them."""
     return "were not run" if reason == NOT_RUN else reason
-
-
-def plural(count: int, noun: str) -> str:
-    """A count with its noun, such as ``1 run`` or ``3 runs``."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"

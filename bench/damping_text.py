@@ -13,11 +13,11 @@ from bench.damping import (
     Stop,
     Swept,
     Trial,
-    plural,
     what_became,
 )
 from bench.rivals import Rival
 from bench.tables import Table
+from bench.text import plural
 
 _ROWS = 12
 

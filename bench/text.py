@@ -1,4 +1,4 @@
-"""Text as people wrote it, made fit to be shown: one line, no invisible control of what follows."""
+"""Text made fit to be shown: one line, no invisible control of what follows, words with counts."""
 
 import re
 
@@ -32,6 +32,11 @@ def shorten(text: str, length: int) -> str:
     if len(text) <= length:
         return text
     return text[: length - 1].rstrip() + _ELLIPSIS
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun, such as ``1 run`` or ``3 runs``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def escape_markdown(text: str) -> str:

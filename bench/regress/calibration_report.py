@@ -20,6 +20,7 @@ from bench.regress.procedure import (
     launch_effect,
     totals,
 )
+from bench.text import plural
 
 RULE = "median:5%"
 CONFIDENCE = 0.95  # of the intervals of counts
@@ -171,7 +172,7 @@ def share(count: int, of: int) -> str:
 def title(settings: Settings, trials: int) -> str:
     """What was compared, how often, and with which budget."""
     return (
-        f"{settings.optimizer} on {settings.problem}, {trials} trial{'s' * (trials != 1)}, "
+        f"{settings.optimizer} on {settings.problem}, {plural(trials, 'trial')}, "
         f"{settings.budget_s:g} s per comparison"
     )
 

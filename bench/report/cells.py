@@ -4,9 +4,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from bench import tables
-from bench.damping import plural
 from bench.report.document import Cell, Column, Mark, Row, Table
 from bench.stats import Spread
+from bench.text import plural
 from bench.ties import Ranking
 
 SEEDS_TOLD = 8

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from bench import damping_advice, damping_text, groups, history
 from bench.analysis import Analysis, Target, analyse, profiles
-from bench.damping import plural
 from bench.damping_advice import Advice
 from bench.groups import Group
 from bench.record import RunRecord
@@ -15,6 +14,7 @@ from bench.report.caveats import caveats
 from bench.report.document import Figures, Paragraph, Report, Section, Series
 from bench.report.material import Material, selected
 from bench.sweeps.outcome import Outcome
+from bench.text import plural
 from optimizers.errors import unknown
 
 

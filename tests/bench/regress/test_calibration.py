@@ -189,21 +189,25 @@ def test_power_by_time_is_the_procedures_own(settings: Settings) -> None:
     assert curve["share"].between(0.01, 0.99).any()
 
 
-def test_a_report_says_what_was_calibrated(settings: Settings, tmp_path: Path) -> None:
-    judgements = calibration_report.judge(made_trial(0, settings, 0.01), settings)
+@pytest.fixture
+def concluded(settings: Settings, tmp_path: Path) -> Path:
+    """The folder of a calibration with one trial, as far as a report reads it."""
+    trial = made_trial(0, settings, 0.01)
+    judgements = calibration_report.judge(trial, settings)
     (tmp_path / "settings.json").write_text(json.dumps(asdict(settings)))
-    calibration_plot.write(tmp_path, [made_trial(0, settings, 0.01)], judgements, "a title")
-    section = throughput.calibration(tmp_path)
+    calibration_plot.write(tmp_path, [trial], judgements, "a title")
+    return tmp_path
+
+
+def test_a_report_says_what_was_calibrated(concluded: Path) -> None:
+    section = throughput.calibration(concluded)
     assert section is not None
     (first, *_) = section.blocks
     assert isinstance(first, Table)
     assert first.caption == "sgd on quadratic, 1 trial, 40 s per comparison"
 
 
-def test_a_report_leaves_out_a_calibration_without_settings(
-    settings: Settings, tmp_path: Path
-) -> None:
-    judgements = calibration_report.judge(made_trial(0, settings, 0.01), settings)
-    calibration_plot.write(tmp_path, [made_trial(0, settings, 0.01)], judgements, "a title")
+def test_a_report_leaves_out_a_calibration_without_settings(concluded: Path) -> None:
+    (concluded / "settings.json").unlink()
     with pytest.warns(DamagedRecordWarning, match=r"Skipped: .* it has no settings\.json"):
-        assert throughput.calibration(tmp_path) is None
+        assert throughput.calibration(concluded) is None

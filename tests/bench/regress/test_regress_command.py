@@ -165,12 +165,13 @@ def test_a_commit_hook_may_compare(repository: Path) -> None:
     hook = repository / ".git" / "hooks" / "pre-commit"
     command = [sys.executable, "-Pc", "from bench.cli import main; main()", "regress", "main",
                "-o", "mine:Mine", "--threshold", "300", *QUICK]  # fmt: skip
-    hook.write_text(f"#!/bin/sh\nOPTBENCH_OFFLINE=1 {shlex.join(command)}\n")
+    variables = "OPTBENCH_OFFLINE=1 PYTHONDONTWRITEBYTECODE=1"
+    hook.write_text(f"#!/bin/sh\n{variables} {shlex.join(command)}\n")
     hook.chmod(0o755)
     changed = OPTIMIZER.replace("Gradient descent", "Steepest descent")
     commit(repository, "changed", mine=changed, other="ONE = 1\n")
     assert git(repository, "show", "--stat", "--format=", "HEAD").count("|") == 2
-    assert git(repository, "status", "--porcelain", ":(exclude)__pycache__") == ""
+    assert git(repository, "status", "--porcelain") == ""
 
 
 def test_nothing_in_common_is_refused(repository: Path) -> None:
