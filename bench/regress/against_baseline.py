@@ -261,10 +261,13 @@ def _machine() -> dict[str, Any]:
 
 def _pytest(*arguments: str) -> str:
     """Run pytest on the suite, whatever is configured where the user works; what it says."""
-    return _python(
-        "-m", "pytest", *arguments, "-q", "-p", "no:cacheprovider", "--import-mode=importlib",
-        "-c", os.devnull, "--rootdir", str(_MODULE.parent),
-    )  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="optbench-") as folder:
+        configuration = Path(folder) / "pytest.ini"  # pytest 9.2 takes no null device
+        configuration.write_text("[pytest]\n")
+        return _python(
+            "-m", "pytest", *arguments, "-q", "-p", "no:cacheprovider", "--import-mode=importlib",
+            "-c", str(configuration), "--rootdir", str(_MODULE.parent),
+        )  # fmt: skip
 
 
 def _python(*arguments: str) -> str:
