@@ -8,16 +8,21 @@
 
 from typing import TYPE_CHECKING, Any
 
-from bench.spec import RunSpec
+from bench.runs.spec import RunSpec
 
 if TYPE_CHECKING:
-    from bench.harness import run
-    from bench.record import RunRecord
-    from bench.store import load, save
+    from bench.runs.record import RunRecord
+    from bench.runs.store import load, save
+    from bench.training.loop import run
 
 __all__ = ["RunRecord", "RunSpec", "load", "run", "save"]
 
-_HOMES = {"run": "harness", "RunRecord": "record", "load": "store", "save": "store"}
+_HOMES = {
+    "run": "training.loop",
+    "RunRecord": "runs.record",
+    "load": "runs.store",
+    "save": "runs.store",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -11,7 +11,6 @@ from typing import Annotated
 
 import typer
 
-from bench import terminal
 from bench.commands import (
     calibrate,
     doctor,
@@ -25,6 +24,7 @@ from bench.commands import (
     shared,
     sweep,
 )
+from bench.support import console
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -50,7 +50,7 @@ app.command()(doctor.doctor)
 def main() -> None:
     """Entry point of ``optbench``."""
     sys.path.append(os.getcwd())  # so that '-o mymodule:MyOptimizer' finds what lies here
-    warnings.showwarning = terminal.show_warning
+    warnings.showwarning = console.show_warning
     logging.basicConfig(format="%(message)s")
     logging.getLogger("bench").setLevel(logging.INFO)
     try:
@@ -60,7 +60,7 @@ def main() -> None:
             raise
         message = error.format_message() if hasattr(error, "format_message") else str(error)
         # 'optbench' alone is answered with the help, as it is.
-        terminal.complain(message if "\n" in message else f"optbench: {message}")
+        console.complain(message if "\n" in message else f"optbench: {message}")
         sys.exit(code)
 
 

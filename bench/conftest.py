@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench import allocator, environment
+from bench.machine import allocator, environment
 from optimizers import REGISTRY
 from optimizers.errors import UsageError
 

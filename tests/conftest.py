@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench.data import MNIST_MD5
+from bench.problems.mnist_files import MNIST_MD5
 
 _BESIDE_CHECKOUT = Path(__file__).resolve().parents[2] / "shared" / "mnist"
 

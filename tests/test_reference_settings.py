@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import store
-from bench.damping import recommend
+from bench.recommend.recommendation import recommend
+from bench.runs import store
+from bench.sweeps import file as records
 from bench.sweeps import outcome as outcomes
-from bench.sweeps import record as records
 from bench.sweeps.outcome import Outcome, written
 from optimizers import OPTIMIZERS
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench import terminal
 from bench.commands import shared
+from bench.support import console
 from optimizers.errors import UsageError
 
 if TYPE_CHECKING:
-    from bench.regress.calibration import Settings
+    from bench.regress.calibration.trials import Settings
 
 
 @shared.in_one_line
@@ -39,8 +39,9 @@ def calibrate(
     Each trial compares the code with itself (A with A'), and with itself plus a known delay in one
     phase. Stored trials are not measured again: after Ctrl-C the same command goes on.
     """
-    from bench import environment
-    from bench.regress import calibration, configuration
+    from bench.machine import environment
+    from bench.regress import configuration
+    from bench.regress.calibration import trials as calibration
     from bench.regress.launch import Side
     from bench.regress.progress import LaunchProgress
 
@@ -62,7 +63,7 @@ def calibrate(
     with shared.ended_by_signals():
         settings = calibration.open_folder(results, side, fields, benchmark)
         missing = calibration.missing(results, trials)
-        progress = LaunchProgress(terminal.errors(), "Measuring trials", len(missing))
+        progress = LaunchProgress(console.errors(), "Measuring trials", len(missing))
         with progress if missing else contextlib.nullcontext():
             for number in missing:
                 calibration.measure(settings, number, side, benchmark, results, progress.launched)
@@ -71,20 +72,22 @@ def calibrate(
 
 
 def _conclude(settings: "Settings", results: Path, *, as_json: bool) -> None:
-    from bench.regress import calibration, calibration_plot, calibration_report
+    from bench.regress.calibration import judgements as judging
+    from bench.regress.calibration import trials as calibration
+    from bench.report.figures import calibration as figure
 
     trials = list(calibration.load(results))
-    judgements = [j for trial in trials for j in calibration_report.judge(trial, settings)]
-    summary = calibration_report.rows(judgements)
-    title = calibration_report.title(settings, len(trials))
-    calibration_plot.write(results, trials, judgements, title)
+    judgements = [j for trial in trials for j in judging.judge(trial, settings)]
+    summary = judging.rows(judgements)
+    title = judging.title(settings, len(trials))
+    figure.write(results, trials, judgements, title)
     if as_json:
         print(json.dumps({"rows": summary, "results": str(results)}, indent=2))
         return
-    for caption, table in calibration_report.tables(summary, title).items():
-        terminal.print_table(caption, table)
-    terminal.say(calibration_report.NOTE)
-    terminal.say(f"Trials, judgements and figure: {results}")
+    for caption, table in judging.tables(summary, title).items():
+        console.print_table(caption, table)
+    console.say(judging.NOTE)
+    console.say(f"Trials, judgements and figure: {results}")
 
 
 def _shares(text: str) -> tuple[float, ...]:

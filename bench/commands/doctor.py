@@ -2,15 +2,15 @@
 
 import json
 
-from bench import terminal
 from bench.commands import shared
+from bench.support import console
 
 
 @shared.in_one_line
 def doctor(as_json: shared.AsJson = False) -> None:
     """Tell what on this machine makes timings unreliable."""
-    from bench import allocator
-    from bench.doctor import examine
+    from bench.machine import allocator
+    from bench.machine.doctor import examine
 
     allocator.tune()
     findings = examine()
@@ -19,4 +19,4 @@ def doctor(as_json: shared.AsJson = False) -> None:
         return
     words = {True: "fine", False: "look", None: "–"}
     body = [[finding.subject, words[finding.fine], finding.message] for finding in findings]
-    terminal.print_table("What makes timings unreliable here", (["looked at", "", "found"], body))
+    console.print_table("What makes timings unreliable here", (["looked at", "", "found"], body))

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench import terminal
 from bench.commands import shared
+from bench.support import console
 from optimizers.errors import UsageError, unknown
 
 if TYPE_CHECKING:
-    from bench.export import Table
+    from bench.runs.export import Table
 
 
 @shared.in_one_line
@@ -48,36 +48,37 @@ def export(
     problem, label, optimizer, seed and role. summary and time_to_target have what comparisons
     found: medians over seeds with their intervals.
     """
-    from bench import export, export_summary
+    from bench.comparison import export as compared
+    from bench.runs import export as exporting
 
     folders = results or [Path("results")]
-    if format_ not in export.FORMATS:
-        raise unknown("format", format_, export.FORMATS)
+    if format_ not in exporting.FORMATS:
+        raise unknown("format", format_, exporting.FORMATS)
     if table is not None and output is not None:
         raise UsageError("--output is not valid with --table, which prints and writes no file.")
-    known = [*export.TABLES, *export_summary.FIELDS]
+    known = [*exporting.TABLES, *compared.FIELDS]
     if table is not None and table not in known:
         raise unknown("table", table, known)
-    found = export.sources(folders)
-    tables = export.tables(found)
-    if table is None or table in export_summary.FIELDS:
-        tables |= export_summary.tables(found, folders)
+    found = exporting.sources(folders)
+    tables = exporting.tables(found)
+    if table is None or table in compared.FIELDS:
+        tables |= compared.tables(found, folders)
     if table is not None:
         _print(tables[table], format_)
         return
     for each in tables.values():
-        path, count = export.write(each, output or folders[0] / export.FOLDER, format_)
-        terminal.say(f"{path}: {count} row{'' if count == 1 else 's'}")
+        path, count = exporting.write(each, output or folders[0] / exporting.FOLDER, format_)
+        console.say(f"{path}: {count} row{'' if count == 1 else 's'}")
     if not found:
         named = ", ".join(f"'{folder}'" for folder in folders)
-        terminal.say(f"There are no runs in {named}: the tables are empty.")
+        console.say(f"There are no runs in {named}: the tables are empty.")
 
 
 def _print(table: "Table", format_: str) -> None:
-    from bench import export
+    from bench.runs import export as exporting
 
     try:
-        for text, _ in export.encode(table, format_):
+        for text, _ in exporting.encode(table, format_):
             sys.stdout.buffer.write(text)
         sys.stdout.flush()
     except OSError as error:

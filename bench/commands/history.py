@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench import terminal
 from bench.commands import shared
-from bench.strict_json import with_nulls
+from bench.support import console
+from bench.support.strict_json import with_nulls
 from optimizers.errors import unknown
 
 if TYPE_CHECKING:
-    from bench.history import Change, Series
+    from bench.regress.history import Change, Series
 
 _DRAWN = 12
 
@@ -33,12 +33,14 @@ def history(
     A change point is where the cost in plain gradients (or, without one, the time) moved for good,
     by more than 2.5 %. One spike is not a change point; a slow drift reads as one.
     """
-    from bench import history, history_plot, plots
-    from bench.regress.procedure import QUANTITIES
+    from bench.regress import history as throughput
+    from bench.report.figures import history as history_figure
+    from bench.report.figures import style
+    from bench.statistics.launches import QUANTITIES
 
     if phase not in QUANTITIES:
         raise unknown("phase", phase, QUANTITIES)
-    series = history.load(results, phase)
+    series = throughput.load(results, phase)
     for kind, column, name in (("problem", "problem", problem), ("optimizer", "label", optimizer)):
         known = {str(item.points[column][0]) for item in series}
         if name is not None and name not in known:
@@ -47,20 +49,20 @@ def history(
     if as_json:
         print(json.dumps(with_nulls([_document(item) for item in series]), allow_nan=False))
         return
-    terminal.print_table(f"Milliseconds per iteration ({phase}) over time", _table(series))
+    console.print_table(f"Milliseconds per iteration ({phase}) over time", _table(series))
     for item in series:
         for change in item.changes:
             _tell(item, change)
     if not any(item.changes for item in series):
-        terminal.say(f"No change point (at least {history.MIN_SEGMENT} sessions on either side).")
+        console.say(f"No change point (at least {throughput.MIN_SEGMENT} sessions on either side).")
     drawn = sorted(series, key=lambda item: (-len(item.changes), -len(item.points)))[:_DRAWN]
-    png, _ = plots.save(history_plot.history(drawn), results / "report" / f"history-{phase}")
+    png, _ = style.save(history_figure.history(drawn), results / "report" / f"history-{phase}")
     some = f" ({len(drawn)} of {len(series)} series)" if len(drawn) < len(series) else ""
-    terminal.say(f"Figure: {png}{some}")
+    console.say(f"Figure: {png}{some}")
 
 
 def _table(series: Sequence["Series"]) -> tuple[list[str], list[list[str]]]:
-    from bench import tables
+    from bench.comparison import tables
 
     header = ["series", "sessions", "last", "ms then", "cost then", "changes"]
     return header, [
@@ -81,7 +83,8 @@ def _cost(relative: float) -> str:
 
 
 def _tell(series: "Series", change: "Change") -> None:
-    from bench import history, tables
+    from bench.comparison import tables
+    from bench.regress import history as throughput
 
     judged = series.judged
     levels = [
@@ -89,21 +92,21 @@ def _tell(series: "Series", change: "Change") -> None:
         for level in (change.before, change.after)
     ]
     before, after = (commit[:12] if commit else "unknown" for commit in change.commits)
-    terminal.say(
+    console.say(
         f"{series.name}: {levels[0]} to {levels[1]} ({100 * (change.ratio - 1):+.1f} %) at "
         f"{change.when:%Y-%m-%d %H:%M} UTC, between commits {before} and {after}"
     )
-    for line in history.commits_between(Path.cwd(), change):
-        terminal.say(f"    {line}")
+    for line in throughput.commits_between(Path.cwd(), change):
+        console.say(f"    {line}")
     versions = series.points["versions"]
     old, new = versions[change.first - 1], versions[change.first]
     for name in dict.fromkeys((*old, *new)):
         if old.get(name) != new.get(name):
-            terminal.say(f"    {name} {old.get(name)} became {new.get(name)}")
+            console.say(f"    {name} {old.get(name)} became {new.get(name)}")
 
 
 def _document(series: "Series") -> dict[str, Any]:
-    from bench import history
+    from bench.regress import history as throughput
 
     points = series.points.assign(when=series.points["when"].map(lambda when: when.isoformat()))
     return {
@@ -119,7 +122,7 @@ def _document(series: "Series") -> dict[str, Any]:
                 "after": change.after,
                 "ratio": change.ratio,
                 "commits": list(change.commits),
-                "log": history.commits_between(Path.cwd(), change),
+                "log": throughput.commits_between(Path.cwd(), change),
             }
             for change in series.changes
         ],

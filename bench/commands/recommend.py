@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench import terminal
 from bench.commands import shared
-from bench.strict_json import with_nulls
+from bench.support import console
+from bench.support.strict_json import with_nulls
 from optimizers.errors import UsageError
 
 if TYPE_CHECKING:
+    from bench.sweeps.file import SweepRecord
     from bench.sweeps.outcome import Outcome
-    from bench.sweeps.record import SweepRecord
 
 
 @shared.in_one_line
@@ -26,17 +26,19 @@ def recommend(
     as_json: shared.AsJson = False,
 ) -> None:
     """Recommend a setting from a sweep: the centre of the plateau, not the luckiest cell."""
-    from bench.sweeps import record
+    from bench.sweeps import file
 
-    conclude(record.read(record.find(results, sweep)), results, as_json=as_json)
+    conclude(file.read(file.find(results, sweep)), results, as_json=as_json)
 
 
 def conclude(record: "SweepRecord", results: Path, *, as_json: bool) -> None:
     """Print what a sweep found, and draw it."""
-    from bench import damping_advice, damping_text, store
+    from bench.recommend import wording
     from bench.report import contents, writer
+    from bench.runs import store
+    from bench.sweeps import advice as advising
+    from bench.sweeps import file as records
     from bench.sweeps import outcome as outcomes
-    from bench.sweeps import record as records
 
     outcome = outcomes.gather(record, store.Index(results).executions)
     if not outcome.full:
@@ -46,14 +48,14 @@ def conclude(record: "SweepRecord", results: Path, *, as_json: bool) -> None:
             f"Sweep '{record.experiment.name}' has no finished run of "
             f"{record.experiment.iterations} iterations in '{results}': run it again, it goes on."
         )
-    advice = damping_advice.advise(outcome)
-    notes = damping_advice.notes(outcome, advice)
+    advice = advising.advise(outcome)
+    notes = advising.notes(outcome, advice)
     if not as_json:  # before the report, so that nothing can come between
         for one in advice:
-            terminal.print_table(_title(outcome, one.label), damping_text.table(one.found))
-            terminal.tell(*one.sentences)
-            terminal.tell(*(f"Note: {warning}" for warning in one.warnings), dim=True)
-        terminal.tell(*notes, dim=True)
+            console.print_table(_title(outcome, one.label), wording.table(one.found))
+            console.tell(*one.sentences)
+            console.tell(*(f"Note: {warning}" for warning in one.warnings), dim=True)
+        console.tell(*notes, dim=True)
     made = contents.of_sweep(outcome, advice, shared.command_line())
     path = writer.write(results / shared.REPORT / record.experiment.name, made)
     if as_json:
@@ -65,8 +67,8 @@ def conclude(record: "SweepRecord", results: Path, *, as_json: bool) -> None:
         }
         print(json.dumps(with_nulls(document), indent=2, allow_nan=False))
     else:
-        terminal.say(f"Sweep:   {records.path_of(results, record.experiment)}")
-        terminal.say(f"Report:  {path}")
+        console.say(f"Sweep:   {records.path_of(results, record.experiment)}")
+        console.say(f"Report:  {path}")
     if _tell_failures(outcome, results):
         raise typer.Exit(shared.FAILED)
 
@@ -82,7 +84,7 @@ def _title(outcome: "Outcome", label: str) -> str:
 def _tell_failures(outcome: "Outcome", results: Path) -> bool:
     """List the runs that failed; whether there are any."""
     for cell, run in outcome.failed:
-        terminal.complain(
+        console.complain(
             f"optbench: {cell} failed: {run.reason} ('optbench show {run.key} --results "
             f"{results}' tells all)"
         )

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from bench import terminal
 from bench.commands import shared
-from bench.strict_json import with_nulls
+from bench.support import console
+from bench.support.strict_json import with_nulls
 from optimizers.errors import unknown
 
 
@@ -32,7 +32,7 @@ def list_(
 
 
 def _list_optimizers() -> None:
-    from bench import tables
+    from bench.comparison import tables
     from optimizers import REGISTRY
 
     body = [
@@ -40,7 +40,7 @@ def _list_optimizers() -> None:
         for spec in REGISTRY.entries.values()
     ]
     body += [[point.name, f"plug-in {point.value}", "", ""] for point in REGISTRY.installed()]
-    terminal.print_table("Optimizers (-o)", (["name", "what it is", "settings", "from"], body))
+    console.print_table("Optimizers (-o)", (["name", "what it is", "settings", "from"], body))
 
 
 def _list_problems() -> None:
@@ -48,11 +48,11 @@ def _list_problems() -> None:
 
     body = [[spec.name, spec.summary] for spec in REGISTRY.entries.values()]
     body += [[point.name, f"plug-in {point.value}"] for point in REGISTRY.installed()]
-    terminal.print_table("Problems (-p)", (["name", "what it is"], body))
+    console.print_table("Problems (-p)", (["name", "what it is"], body))
 
 
 def _list_runs(results: Path) -> None:
-    from bench import store
+    from bench.runs import store
 
     body = [
         [
@@ -67,7 +67,7 @@ def _list_runs(results: Path) -> None:
         if record.role == "training"
     ]
     header = ["run", "started (UTC)", "problem", "label", "seed", "status (iterations)"]
-    terminal.print_table(f"Runs in {results}", (header, body))
+    console.print_table(f"Runs in {results}", (header, body))
 
 
 @shared.in_one_line
@@ -80,9 +80,10 @@ def show(
     as_json: shared.AsJson = False,
 ) -> None:
     """Show one stored run: what it was, where it ran, how it ended."""
-    from bench import store, tables
-    from bench.record import PHASE_COLUMNS, PHASES
-    from bench.stats import per_iteration
+    from bench.comparison import tables
+    from bench.runs import store
+    from bench.runs.record import PHASE_COLUMNS, PHASES
+    from bench.statistics.intervals import per_iteration
 
     records = store.load(results)
     matches = [record for record in records if record.key.startswith(run)]
@@ -116,9 +117,9 @@ def show(
         "commit": facts["commit"],
     }
     for name, value in lines.items():
-        terminal.say(f"{name + ':':18}{value}")
+        console.say(f"{name + ':':18}{value}")
     if record.error:
-        terminal.say(record.error)
+        console.say(record.error)
 
 
 @shared.in_one_line
@@ -130,11 +131,11 @@ def query(
     as_json: shared.AsJson = False,
 ) -> None:
     """Ask the stored runs in SQL (DuckDB): the views runs, iterations, evaluations, curvature."""
-    from bench import views
+    from bench.runs import views
 
     columns, rows = views.query(results, sql)
     if as_json:
         named = [dict(zip(columns, row, strict=True)) for row in rows]
         print(json.dumps(with_nulls(named), indent=2, allow_nan=False, default=str))
     else:
-        terminal.print_table("", (columns, [[str(value) for value in row] for row in rows]))
+        console.print_table("", (columns, [[str(value) for value in row] for row in rows]))

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench import options, terminal
 from bench.commands import shared
-from bench.spec import RunSpec
-from bench.strict_json import with_nulls
+from bench.runs import settings as options
+from bench.runs.spec import RunSpec
+from bench.support import console
+from bench.support.strict_json import with_nulls
 from optimizers.errors import UsageError
 
 if TYPE_CHECKING:
-    from bench.regress.comparison import Comparison
+    from bench.regress.compare import Comparison
     from bench.regress.configuration import Configuration
     from bench.regress.launch import Side
 
@@ -96,7 +97,8 @@ def regress(
     Both sides are launched anew again and again and take turns on short blocks of iterations,
     until every phase of every optimizer has a verdict or the time budget is spent.
     """
-    from bench.regress import comparison, configuration, sides
+    from bench.regress import compare as comparing
+    from bench.regress import configuration, sides
     from bench.regress.progress import LaunchProgress
 
     if as_json and as_markdown:
@@ -135,10 +137,10 @@ def regress(
         wanted = optimizer or _own_optimizers(base_side, head_side)
         specs = _specs(problem or "mnist_cnn", wanted, setting or [])
         specs = [replace(spec, batch_size=batch_size, device=device) for spec in specs]
-        names = ", ".join(comparison.key(spec) for spec in specs)
+        names = ", ".join(comparing.key(spec) for spec in specs)
         what = f"Measuring {names}: {head_side.name} against {base_side.name}"
-        with LaunchProgress(terminal.errors(), what) as progress:
-            outcome = comparison.compare(
+        with LaunchProgress(console.errors(), what) as progress:
+            outcome = comparing.compare(
                 base_side,
                 head_side,
                 specs,
@@ -179,7 +181,7 @@ def _judge_baseline(
 
     stored = baseline.read(path)
     command = shared.command_line()
-    with LaunchProgress(terminal.errors(), f"Running the suite against {path}") as progress:
+    with LaunchProgress(console.errors(), f"Running the suite against {path}") as progress:
         outcome = against_baseline.compare(
             stored,
             threshold=settings.of,
@@ -194,13 +196,13 @@ def _judge_baseline(
         print(presentation.baseline_markdown(outcome, command), end="")
     else:
         table = (presentation.BASELINE_HEADER, presentation.baseline_rows(outcome))
-        terminal.print_table(f"This code against {path}", table)
-        terminal.out().print(presentation.BASELINE_NOTE, style="dim", highlight=False, markup=False)
-        terminal.say(presentation.baseline_sentence(outcome))
+        console.print_table(f"This code against {path}", table)
+        console.out().print(presentation.BASELINE_NOTE, style="dim", highlight=False, markup=False)
+        console.say(presentation.baseline_sentence(outcome))
         for text in presentation.baseline_one_sided(outcome):
-            terminal.say(text)
+            console.say(text)
         for text in outcome.complaints:
-            terminal.say(f"Timings may be spoilt: {text}.")
+            console.say(f"Timings may be spoilt: {text}.")
     if outcome.slower:
         raise typer.Exit(shared.REGRESSION)
 
@@ -220,9 +222,9 @@ def _configuration(
 
 def _own_optimizers(base: "Side", head: "Side") -> list[str]:
     """Registered optimizers whose code lies on either side."""
-    from bench.regress import comparison
+    from bench.regress import compare as comparing
 
-    own = [name for side in (base, head) for name in comparison.own_optimizers(side)]
+    own = [name for side in (base, head) for name in comparing.own_optimizers(side)]
     if not own:
         raise UsageError(
             "No registered optimizer has its code in this repository: name your own with "
@@ -260,7 +262,7 @@ def _specs(problems: str, optimizers: Sequence[str], settings: Sequence[str]) ->
 
 def _command(spec: RunSpec, common: Sequence[str]) -> str:
     """What measures one benchmark again."""
-    from bench import tables
+    from bench.comparison import tables
 
     words = ["optbench", "regress", *common, "-p", spec.problem]
     words += ["-o", f"{spec.label}={spec.optimizer}"]
@@ -282,11 +284,11 @@ def _print(
         print(presentation.markdown(outcome, commands), end="")
         return
     title = f"{outcome.head} against {outcome.base}"
-    terminal.print_table(title, (presentation.HEADER, presentation.rows(outcome)))
-    terminal.out().print(presentation.NOTE, style="dim", highlight=False, markup=False)
-    terminal.say(presentation.sentence(outcome))
+    console.print_table(title, (presentation.HEADER, presentation.rows(outcome)))
+    console.out().print(presentation.NOTE, style="dim", highlight=False, markup=False)
+    console.say(presentation.sentence(outcome))
     for text in (*presentation.worst(outcome), *presentation.one_sided(outcome)):
-        terminal.say(text)
-    terminal.say(presentation.measured_on(outcome))
+        console.say(text)
+    console.say(presentation.measured_on(outcome))
     for text in outcome.complaints:
-        terminal.say(f"Timings may be spoilt: {text}.")
+        console.say(f"Timings may be spoilt: {text}.")

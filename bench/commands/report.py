@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from bench import terminal
 from bench.commands import shared
+from bench.support import console
 
 
 @shared.in_one_line
@@ -39,11 +39,11 @@ def report(
     The page needs neither a network nor a server. Runs under different conditions stand in sections
     of their own; sweeps, throughput over time and a calibration have theirs.
     """
-    from bench import options
     from bench.report import contents, material, writer
+    from bench.runs import settings
 
     folders = results or [Path("results")]
-    wanted = [found for text in target or [] if (found := options.parse_until(text, "--target"))]
+    wanted = [found for text in target or [] if (found := settings.parse_until(text, "--target"))]
     held = material.gather(folders)
     made = contents.of_results(
         held,
@@ -52,11 +52,11 @@ def report(
         labels=optimizer or [],
         wanted=wanted,
     )
-    terminal.tell(*made.answer)
-    terminal.tell(*(f"Warning: {text}" for text in made.warnings), dim=True)
+    console.tell(*made.answer)
+    console.tell(*(f"Warning: {text}" for text in made.warnings), dim=True)
     folder = output or folders[0] / shared.REPORT
     path = writer.write(folder, made, jobs=os.cpu_count() or 1)
-    terminal.say(f"Report:  {path} (report.md and figures/ beside it)")
+    console.say(f"Report:  {path} (report.md and figures/ beside it)")
 
 
 def _listed(options: list[str] | None) -> list[str]:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench import terminal
 from bench.commands import shared
-from bench.spec import TUTORIAL_ITERATIONS, RunSpec
-from bench.strict_json import with_nulls
+from bench.runs.spec import TUTORIAL_ITERATIONS, RunSpec
+from bench.support import console
+from bench.support.strict_json import with_nulls
 
 if TYPE_CHECKING:
-    from bench.comparison import Comparison
-    from bench.record import RunRecord
-    from bench.summary import Row
+    from bench.comparison.summary import Row
+    from bench.runs.record import RunRecord
+    from bench.training.session import Comparison
 
 UNTIL_ITERATIONS = 2000
 
@@ -74,7 +74,8 @@ def run(
     A bare 'optbench run' is BackPACK's tutorial comparison: mnist_cnn, all four optimizers,
     3 seeds, 201 iterations. Runs that are stored already are not run again.
     """
-    from bench import allocator, options
+    from bench.machine import allocator
+    from bench.runs import settings
 
     if not malloc_tuning:
         os.environ[allocator.SWITCH] = "0"
@@ -85,7 +86,7 @@ def run(
         problem=problem,
         iterations=iterations,
         seconds=seconds,
-        until=options.parse_until(until),
+        until=settings.parse_until(until),
         batch_size=batch_size,
         device=device,
         dtype=dtype,
@@ -94,18 +95,18 @@ def run(
         curvature_every=curvature_every,
         data_root=data_root,
     )
-    specs = options.comparison_specs(
-        base, optimizer or [], setting or [], options.parse_seeds(seeds)
+    specs = settings.comparison_specs(
+        base, optimizer or [], setting or [], settings.parse_seeds(seeds)
     )
 
-    from bench.comparison import compare
-    from bench.progress import ComparisonProgress
+    from bench.commands.progress import ComparisonProgress
+    from bench.training.session import compare
 
-    with ComparisonProgress(terminal.errors()) as progress:
+    with ComparisonProgress(console.errors()) as progress:
         outcome = compare(specs, results, fresh=fresh, observer=progress)
     if outcome.interrupted:
         finished = sum(record.status in ("completed", "diverged") for record in outcome.training)
-        terminal.complain(
+        console.complain(
             f"Interrupted: {finished} of {len(specs)} runs are finished and stored; "
             "the same command goes on from there."
         )
@@ -115,9 +116,9 @@ def run(
 
 def _conclude(outcome: "Comparison", results: Path, *, as_json: bool) -> None:
     """Print the summary of a comparison and write its report."""
-    from bench import stability, store
+    from bench.comparison.summary import summarise
     from bench.report import contents, writer
-    from bench.summary import summarise
+    from bench.runs import stability, store
 
     rows = summarise(outcome.training, outcome.yardsticks, outcome.memory)
     verdict = stability.verdict(outcome.yardsticks)
@@ -139,11 +140,11 @@ def _conclude(outcome: "Comparison", results: Path, *, as_json: bool) -> None:
         print(json.dumps(with_nulls(document), indent=2, allow_nan=False))
     else:
         reused = f" ({outcome.reused} runs were stored before)" if outcome.reused else ""
-        terminal.say(f"Records: {store.runs_folder(results)}{reused}")
-        terminal.say(f"Report:  {path}")
+        console.say(f"Records: {store.runs_folder(results)}{reused}")
+        console.say(f"Report:  {path}")
     failed = [record for record in outcome.training if record.status == "failed"]
     for record in failed:
-        terminal.complain(
+        console.complain(
             f"optbench: {record.label}, seed {record.config['seed']} failed: {record.reason} "
             f"('optbench show {record.key} --results {results}' has the traceback)"
         )
@@ -152,15 +153,15 @@ def _conclude(outcome: "Comparison", results: Path, *, as_json: bool) -> None:
 
 
 def _print_summary(rows: Sequence["Row"], first: "RunRecord", verdict: str) -> None:
-    from bench import tables
+    from bench.comparison import tables
 
     config = first.config
     title = f"{config['problem']} on {config['device']}, batch size {config['batch_size']}"
-    terminal.print_table(f"{title}: {first.data['detail']}", tables.convergence(rows))
+    console.print_table(f"{title}: {first.data['detail']}", tables.convergence(rows))
     if tables.lengths_differ(rows):
-        terminal.print_table("Length of the runs, without evaluation", tables.length(rows))
-    terminal.print_table("Milliseconds per iteration, by phase", tables.cost(rows))
+        console.print_table("Length of the runs, without evaluation", tables.length(rows))
+    console.print_table("Milliseconds per iteration, by phase", tables.cost(rows))
     if any(row.curvature for row in rows):
-        terminal.print_table(tables.CURVATURE_TITLE, tables.curvature(rows))
+        console.print_table(tables.CURVATURE_TITLE, tables.curvature(rows))
     for note in (*tables.notes(rows), verdict):
-        terminal.out().print(note, style="dim", highlight=False, markup=False)
+        console.out().print(note, style="dim", highlight=False, markup=False)

@@ -12,9 +12,9 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from bench import terminal
-from bench.executors import WorkersError
 from bench.regress.launch import SideError
+from bench.support import console
+from bench.sweeps.workers import WorkersError
 from optimizers.errors import UsageError
 
 REPORT = "report"
@@ -69,17 +69,17 @@ def in_one_line(command: Command) -> Command:
         try:
             command(*arguments, **options)
         except KeyboardInterrupt:
-            terminal.complain("Interrupted.")
+            console.complain("Interrupted.")
             raise typer.Exit(INTERRUPTED) from None
         except UsageError as error:
             if Settings.debug:
                 raise
-            terminal.complain(f"optbench: {' '.join(str(error).split())}")
+            console.complain(f"optbench: {' '.join(str(error).split())}")
             raise typer.Exit(WRONG_USAGE) from None
         except (SideError, WorkersError) as error:
             if Settings.debug:
                 raise
-            terminal.complain(f"optbench: {error}")
+            console.complain(f"optbench: {error}")
             raise typer.Exit(FAILED) from None
 
     return wrapped  # type: ignore[return-value]

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench import terminal
 from bench.commands import recommend, shared
+from bench.support import console
 from optimizers.errors import UsageError
 
 if TYPE_CHECKING:
-    from bench.executors import Pool
     from bench.sweeps.experiment import Experiment
+    from bench.sweeps.workers import Pool
 
 
 @shared.in_one_line
@@ -101,13 +101,13 @@ def sweep(
     A bare 'optbench sweep' sweeps damping and learning rate of diag_ggn_mc on mnist_cnn. Runs that
     are stored are not run again: after whatever stopped it, the same command goes on.
     """
-    from bench.executors import WorkersError
-    from bench.sweeps import record as records
-    from bench.sweeps.cell import Conditions
+    from bench.sweeps import file as records
     from bench.sweeps.experiment import Experiment, read_yaml
     from bench.sweeps.objective import parse_objective
     from bench.sweeps.progress import SweepProgress
     from bench.sweeps.sweep import Sweeper
+    from bench.sweeps.worker import Conditions
+    from bench.sweeps.workers import WorkersError
 
     fields: dict[str, Any] = {}
     yaml = ""
@@ -144,20 +144,20 @@ def sweep(
         tuned=malloc_tuning,
     )
     if timed and pool.shared:
-        terminal.complain(
+        console.complain(
             "Runs share a machine: their times, which are the objective, depend on what ran beside "
             "them. --jobs 1 measures them alone."
         )
     before = records.existing(results, what)
     if before is not None and before.threads != conditions.threads and not fresh:
-        terminal.complain(
+        console.complain(
             f"The runs of this sweep that are stored had {before.threads or 'all'} threads, these "
             f"have {conditions.threads or 'all'}: losses differ with it, so all are run again."
         )
     at_once = True
     try:
         with SweepProgress(
-            terminal.errors(), parse_objective(what.objective), pool.width
+            console.errors(), parse_objective(what.objective), pool.width
         ) as progress:
             record = Sweeper(
                 experiment=what,
@@ -170,7 +170,7 @@ def sweep(
             ).run(yaml=yaml, command=shared.command_line())
         at_once = False
     except KeyboardInterrupt:
-        terminal.complain(
+        console.complain(
             "Interrupted: finished runs are stored; the same command goes on from there, and "
             f"'optbench recommend {what.name}' tells what can be said so far."
         )
@@ -186,8 +186,8 @@ def sweep(
 
 def _pool(what: "Experiment", jobs: int | None, scheduler: str | None, *, timed: bool) -> "Pool":
     """The workers that were asked for."""
-    from bench.executors import DaskPool, LocalPool, default_jobs, gpus
-    from bench.sweeps.cell import start_local_worker
+    from bench.sweeps.worker import start_local_worker
+    from bench.sweeps.workers import DaskPool, LocalPool, default_jobs, gpus
 
     if scheduler is None:
         jobs = jobs or (1 if timed else default_jobs(what.device))

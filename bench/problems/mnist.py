@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from bench.data import load_mnist
+from bench.problems.mnist_files import load_mnist
 from bench.problems.problem import Problem, accuracy, evaluate_mean
 from bench.problems.spec import ProblemOptions
 

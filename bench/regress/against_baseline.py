@@ -20,17 +20,18 @@ from typing import Any
 
 import numpy as np
 
-from bench.regress import baseline, machine_state
+from bench.machine import watch as machine_watch
+from bench.regress import baseline
 from bench.regress.baseline import Stored
 from bench.regress.launch import SideError
-from bench.regress.procedure import MIN_LAUNCHES, Estimate, Monitor, Verdict
+from bench.statistics.launches import MIN_LAUNCHES, Estimate, Monitor, Verdict
 from optimizers import OPTIMIZERS, REGISTRY
 from optimizers.errors import UnknownNameError, UsageError
 
 _FEW_ROUNDS = 10
 _MODULE = Path(__file__).parents[1] / "suite" / "test_throughput.py"
 _MACHINE = (
-    "import json; from bench import allocator, environment; allocator.tune(); "
+    "import json; from bench.machine import allocator, environment; allocator.tune(); "
     "print(json.dumps(environment.comparable()))"
 )
 
@@ -126,7 +127,7 @@ def compare(
         outcome.complaints.append(
             f"the file has only {stored.rounds} rounds of a benchmark: take at least {_FEW_ROUNDS}"
         )
-    watch, began, longest = machine_state.Watch(), perf_counter(), 0.0
+    watch, began, longest = machine_watch.Watch(), perf_counter(), 0.0
     suite = _Suite.matching(stored)
     common = [name for name in stored.info if name in suite.benchmarks]
     runs = [suite.run(common, stored.rounds)] if common else []
@@ -157,7 +158,7 @@ def compare(
         runs.append(suite.run(common, stored.rounds))
     watch.look()
     outcome.complaints += watch.complaints()
-    outcome.complaints += machine_state.overrun(
+    outcome.complaints += machine_watch.overrun(
         f"{MIN_LAUNCHES} runs of the suite", outcome.elapsed_s, outcome.budget_s
     )
     assert monitor.estimates is not None

@@ -121,7 +121,7 @@ def differences(base: Mapping[str, Any], head: Mapping[str, Any]) -> list[str]:
     """Fields of the machine and its libraries that differ, with both values.
 
     Args:
-        base: ``machine_info["optbench"]`` of a file; see ``bench.environment.comparable``.
+        base: ``machine_info["optbench"]`` of a file; see ``bench.machine.environment.comparable``.
         head: Of another, or of the machine at hand.
     """
     found = [

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from bench.regress.procedure import QUANTITIES, THRESHOLD
+from bench.statistics.launches import QUANTITIES, THRESHOLD
 from optimizers.errors import UsageError, unknown
 
 BUDGET_S = 60.0

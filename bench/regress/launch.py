@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import cache, environment
+from bench.machine import environment
 from bench.regress import worker
-from bench.text import short
+from bench.support import cache
+from bench.support.text import short
 
 PATIENCE_S = 300.0  # for one answer: a block, or the start with its imports
 _SAID = 300  # characters of what a crashed process said

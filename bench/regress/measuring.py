@@ -12,12 +12,12 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from bench import allocator, environment
-from bench.phases import PhaseClock, phase_clock
-from bench.prepare import prepare
+from bench.machine import allocator, environment
 from bench.regress.worker import HARNESS
-from bench.spec import RunSpec
-from bench.training import Training
+from bench.runs.spec import RunSpec
+from bench.training.clock import PhaseClock, phase_clock
+from bench.training.iteration import Training
+from bench.training.prepare import prepare
 from optimizers import REGISTRY
 from optimizers.errors import UnknownNameError, UsageError
 from optimizers.spec import OptimizerSpec

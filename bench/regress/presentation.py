@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from bench.comparison.tables import milliseconds
 from bench.regress.against_baseline import BaselineLine, BaselineOutcome
-from bench.regress.comparison import Comparison, Line
-from bench.regress.procedure import Verdict, blamed
-from bench.tables import milliseconds
+from bench.regress.compare import Comparison, Line
+from bench.statistics.launches import Verdict, blamed
 
 HEADER = ["benchmark", "phase", "base ms", "head ms", "head / base", "verdict"]
 NOTE = (

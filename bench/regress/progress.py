@@ -4,7 +4,7 @@ from time import perf_counter
 
 from rich.console import Console
 
-from bench.terminal import Bar, time_left
+from bench.support.console import Bar, time_left
 
 _QUARTERS = 4
 

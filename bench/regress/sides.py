@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import environment
+from bench.machine import environment
 from bench.regress.launch import Side
 from optimizers.errors import UsageError, unknown
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.regress.launch import Worker
 from bench.regress.periods import period
-from bench.regress.procedure import Array
+from bench.statistics.launches import Array
 
 _BLOCK_S = 0.1  # a block takes at least this,
 _ITERATIONS, _LONG_BLOCK_S = 10, 0.4  # and has so many iterations unless they take longer

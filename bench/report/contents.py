@@ -4,17 +4,21 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 
-from bench import damping_advice, damping_text, groups, history
-from bench.analysis import Analysis, Target, analyse, profiles
-from bench.damping_advice import Advice
-from bench.groups import Group
-from bench.record import RunRecord
-from bench.report import answer, comparison, drawing, main_table, sweeps, target_figures, throughput
-from bench.report.caveats import caveats
+from bench.comparison import groups
+from bench.comparison.analysis import Analysis, Target, analyse, profiles
+from bench.comparison.groups import Group
+from bench.recommend import wording
+from bench.regress import history
 from bench.report.document import Figures, Paragraph, Report, Section, Series
+from bench.report.figures import axes, targets
 from bench.report.material import Material, selected
+from bench.report.sections import answer, comparison, main_table, sweeps, throughput
+from bench.report.sections.caveats import caveats
+from bench.runs.record import RunRecord
+from bench.support.text import plural
+from bench.sweeps import advice as advising
+from bench.sweeps.advice import Advice
 from bench.sweeps.outcome import Outcome
-from bench.text import plural
 from optimizers.errors import unknown
 
 
@@ -44,7 +48,7 @@ def of_results(
             raise unknown("metric", name, sorted(metrics))
     records, found, swept = selected(material, problems, labels)
     analyses = [analyse(group, wanted) for group in found]
-    advised = [(one, damping_advice.advise(one)) for one in swept]
+    advised = [(one, advising.advise(one)) for one in swept]
     suite = {
         phase: history.series([], material.baselines, phase) for phase in throughput.SUITE_PHASES
     }
@@ -83,7 +87,7 @@ def _compose(
     extra: Sequence[Section],
     command: str,
 ) -> Report:
-    known = drawing.series(analyses)
+    known = axes.series(analyses)
     sections = [
         comparison.section(one, index, known, command) for index, one in enumerate(analyses)
     ]
@@ -133,7 +137,7 @@ def _profiles(analyses: Sequence[Analysis], known: Sequence[Series]) -> list[Sec
             title="Performance profiles",
             anchor="profiles",
             blocks=[
-                Figures(figures=target_figures.performance_profiles(found, known)),
+                Figures(figures=targets.performance_profiles(found, known)),
                 Paragraph(
                     text="For each optimizer, the share of instances (a comparison, a target and a "
                     "seed) that it reached within so many times what the fastest one took: at "
@@ -180,7 +184,7 @@ def _answer(
     for outcome, advice in advised:
         named = f"Sweep on {outcome.record.experiment.problem}: "
         before = named if analyses or len(advised) > 1 else ""
-        said += [before + damping_text.headline(item.found) for item in advice]
+        said += [before + wording.headline(item.found) for item in advice]
     if not said and not extra:
         said.append("There are no finished runs here yet: 'optbench run' makes some.")
     return said

@@ -5,14 +5,16 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bench import groups, history, store
-from bench.groups import Group
-from bench.record import RunRecord
+from bench.comparison import groups
+from bench.comparison.groups import Group
+from bench.regress import history
 from bench.regress.baseline import Stored
+from bench.runs import store
+from bench.runs.record import RunRecord
+from bench.sweeps import file as sweep_records
 from bench.sweeps import outcome as outcomes
-from bench.sweeps import record as sweep_records
+from bench.sweeps.file import SweepRecord
 from bench.sweeps.outcome import Outcome
-from bench.sweeps.record import SweepRecord
 from optimizers.errors import UsageError, unknown
 
 

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from bench.report.document import Block, Column, Figure, Figures, Folded, Report, Table, Variant
-from bench.text import escape_markdown, plain
+from bench.support.text import escape_markdown, plain
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _MANY_ROWS = 50

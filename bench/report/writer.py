@@ -16,15 +16,16 @@ import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.figure import Figure as Drawn
 
-from bench import atomic, plots
-from bench.executors import WorkersError
 from bench.report import inline, page
 from bench.report.document import Figure, Report
-from bench.text import plain
+from bench.report.figures import style
+from bench.support import atomic
+from bench.support.text import plain
+from bench.sweeps.workers import WorkersError
 from optimizers.errors import UsageError
 
 _STEM = re.compile(r"[a-z0-9][a-z0-9-]*")
-_STYLE = {**plots.STYLE, "pdf.fonttype": 42}
+_STYLE = {**style.STYLE, "pdf.fonttype": 42}
 _WORTH_A_PROCESS = 8  # figures: they take about as long as starting one
 
 
@@ -108,7 +109,7 @@ def _draw(figure: Figure, folder: Path, prefix: str) -> list[Markup]:
     shown = []
     for number, variant in enumerate(figure.variants):
         drawn = variant.draw()
-        plots.fit_texts(drawn)
+        style.fit_texts(drawn)
         if number == 0:
             _save(drawn, folder / figure.stem)
         svg = _rendered(drawn, "svg")
@@ -129,7 +130,7 @@ def _save(drawn: Drawn, stem: Path) -> None:
     hidden = [line for line in lines if str(line.get_gid()).endswith(":seeds")]
     for line in hidden:
         line.set_visible(False)
-    for ending in plots.FORMATS:
+    for ending in style.FORMATS:
         stem.with_suffix(f".{ending}").write_bytes(_rendered(drawn, ending))
     for line in hidden:
         line.set_visible(True)
@@ -140,5 +141,5 @@ def _rendered(drawn: Drawn, ending: str) -> bytes:
     with mpl.rc_context(_STYLE), warnings.catch_warnings():
         # labels may be in any script; a box stands for what the font lacks
         warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font", UserWarning)
-        drawn.savefig(file, format=ending, **plots.FORMATS[ending])
+        drawn.savefig(file, format=ending, **style.FORMATS[ending])
     return file.getvalue()

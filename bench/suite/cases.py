@@ -9,15 +9,15 @@ from typing import Any
 
 import torch
 
-from bench import memory
-from bench.comparison import PLAIN_GRADIENT
-from bench.data import TensorData
-from bench.phases import PhaseClock, phase_clock
-from bench.prepare import Prepared, prepare
 from bench.problems import REGISTRY as PROBLEM_REGISTRY
-from bench.spec import RunSpec
+from bench.problems.mnist_files import TensorData
+from bench.runs.spec import RunSpec
 from bench.suite.rounds import synchronised_timer
-from bench.training import Training
+from bench.training import memory
+from bench.training.clock import PhaseClock, phase_clock
+from bench.training.iteration import Training
+from bench.training.prepare import Prepared, prepare
+from bench.training.session import PLAIN_GRADIENT
 from optimizers import OPTIMIZERS, REGISTRY
 from optimizers.errors import UsageError
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import torch
 
-from bench.record import PHASES
-from bench.training import Training
+from bench.runs.record import PHASES
+from bench.training.iteration import Training
 
 ITERATION = "iteration"  # all phases in a row, data included
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import options
-from bench.spec import TUTORIAL_ITERATIONS, RunSpec
+from bench.comparison.tables import assignments
+from bench.runs import settings as options
+from bench.runs.spec import TUTORIAL_ITERATIONS, RunSpec
 from bench.sweeps.grid import Axis, axes_by_label
 from bench.sweeps.objective import parse_objective
-from bench.tables import assignments
 from optimizers.errors import UsageError, unknown
 
 STRATEGIES = ("grid", "halving", "tpe")

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bench.options import Entry, parse_value, takers
+from bench.runs.settings import Entry, parse_value, takers
 from optimizers.errors import UsageError
 
 Scale = Literal["log", "lin", "list"]

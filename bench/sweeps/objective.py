@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from bench import stats
-from bench.damping import Measure
-from bench.record import RunRecord, reaches
+from bench.recommend.recommendation import Measure
+from bench.runs.record import RunRecord, reaches
+from bench.statistics import intervals
 from optimizers.errors import UsageError
 
 Kind = Literal["train_loss", "final", "time_to"]
@@ -78,7 +78,7 @@ class Objective:
         if record.status != "completed":
             return record.status
         if self.kind == "train_loss":
-            return stats.final_loss(record.values["loss"])
+            return intervals.final_loss(record.values["loss"])
         last = record.evaluations[-1]
         if self.kind == "final":
             return last[self.metric]

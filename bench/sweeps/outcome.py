@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench import options
-from bench.damping import NOT_RUN, Swept, Trial
-from bench.record import DONE, RunRecord
+from bench.comparison.tables import assignments
+from bench.recommend.recommendation import NOT_RUN, Swept, Trial
+from bench.runs import settings as options
+from bench.runs.record import DONE, RunRecord
 from bench.sweeps.experiment import Arm, Cell
+from bench.sweeps.file import SweepRecord
 from bench.sweeps.objective import parse_objective
-from bench.sweeps.record import SweepRecord
-from bench.tables import assignments
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from bench.record import RunRecord
+from bench.runs.record import RunRecord
+from bench.support.console import Bar, time_left
 from bench.sweeps.experiment import Cell
 from bench.sweeps.objective import Objective
-from bench.terminal import Bar, time_left
 
 _LINES = 20
 

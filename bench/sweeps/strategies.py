@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bench.damping import Dropped
+from bench.recommend.recommendation import Dropped
 from bench.sweeps.experiment import Arm, Experiment
 from optimizers.errors import UsageError
 

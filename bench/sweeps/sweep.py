@@ -7,19 +7,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from bench import options, store
-from bench.damping import Measure
-from bench.executors import Lost, Pool, WorkersError, run_all
-from bench.record import RunRecord
-from bench.spec import RunSpec
-from bench.sweeps import cell as worker
-from bench.sweeps import record as records
-from bench.sweeps import strategies
-from bench.sweeps.cell import Conditions
+from bench.recommend.recommendation import Measure
+from bench.runs import settings as options
+from bench.runs import store
+from bench.runs.record import RunRecord
+from bench.runs.spec import RunSpec
+from bench.sweeps import file as records
+from bench.sweeps import strategies, worker
 from bench.sweeps.experiment import Arm, Cell, Experiment, arms
+from bench.sweeps.file import SweepRecord
 from bench.sweeps.objective import parse_objective
-from bench.sweeps.record import SweepRecord
 from bench.sweeps.strategies import Batch, Judged
+from bench.sweeps.worker import Conditions
+from bench.sweeps.workers import Lost, Pool, WorkersError, run_all
 
 
 class Observer(Protocol):

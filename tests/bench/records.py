@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.record import RunRecord
+from bench.runs.record import RunRecord
 
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 

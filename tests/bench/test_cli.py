@@ -13,8 +13,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import bench
-from bench import cli, comparison, memory, store, terminal
+from bench import cli
 from bench.cli import app
+from bench.runs import store
+from bench.support import console
+from bench.training import memory, session
 from optimizers.errors import UsageError
 from tests.bench.records import made_record
 
@@ -26,13 +29,13 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Work in an empty folder; memory runs (a process each) have tests of their own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(memory, "is_supported", lambda: False)
-    monkeypatch.setattr(comparison, "YARDSTICK_S", 0.01)
+    monkeypatch.setattr(session, "YARDSTICK_S", 0.01)
     monkeypatch.setenv("OPTBENCH_MALLOC", "0")
-    terminal._console.cache_clear()
+    console._console.cache_clear()
 
 
 def optbench(*arguments: str) -> Result:
-    terminal._console.cache_clear()
+    console._console.cache_clear()
     return CliRunner().invoke(app, list(arguments))
 
 
@@ -141,10 +144,10 @@ def test_options_that_cannot_be_read_are_one_line_too(
     monkeypatch.setattr(sys, "argv", ["optbench", *arguments])
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr("warnings.showwarning", None)
-    terminal._console.cache_clear()
+    console._console.cache_clear()
     with pytest.raises(SystemExit) as stopped:
         cli.main()
-    terminal._console.cache_clear()
+    console._console.cache_clear()
     assert stopped.value.code == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert line.startswith("optbench: ")
@@ -169,7 +172,7 @@ def test_debug_shows_the_traceback() -> None:
 def test_a_damaged_data_file_is_named() -> None:
     raw = Path("MNIST/raw")
     raw.mkdir(parents=True)
-    for name in bench.data.MNIST_MD5:
+    for name in bench.problems.mnist_files.MNIST_MD5:
         (raw / name).write_bytes(b"damaged")
     result = optbench("run", "-p", "mnist_logreg", "--data-root", ".")
     assert result.exit_code == 2

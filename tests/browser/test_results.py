@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from bench import store
-from bench.record import RunRecord
 from bench.report import contents, writer
 from bench.report.material import gather
+from bench.runs import store
+from bench.runs.record import RunRecord
 from tests.bench.records import made_curvature, made_record
 from tests.browser.conftest import Open
 from tests.browser.layout import flaws

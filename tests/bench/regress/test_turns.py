@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from bench.regress.procedure import QUANTITIES, launch_effect, totals
 from bench.regress.turns import Arm, Plan, plan, take_turns
+from bench.statistics.launches import QUANTITIES, launch_effect, totals
 
 
 @pytest.mark.parametrize("iteration_s", [2e-4, 2e-3, 17e-3, 35e-3, 140e-3, 3.0])

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 import optimizers
-from bench.data import load_mnist
+from bench.problems.mnist_files import load_mnist
 from bench.regress import launch
 from bench.regress.launch import Side, SideError, Worker
 from tests.bench.regress.repositories import OPTIMIZER, made, stepping

@@ -9,7 +9,6 @@ import numpy as np
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure as Drawn
 
-from bench import plots
 from bench.report.document import (
     Cell,
     Column,
@@ -27,7 +26,8 @@ from bench.report.document import (
     Table,
     Variant,
 )
-from bench.text import plain, shorten
+from bench.report.figures import style
+from bench.support.text import plain, shorten
 
 HOSTILE = (
     "<script>window.__pwned = 1; alert(1)</script>",
@@ -53,18 +53,18 @@ def made_series(labels: Sequence[str]) -> list[Series]:
         Series(
             label=label,
             colour=to_hex(colour),
-            marker=plots.MARKERS[index % len(plots.MARKERS)],
-            dash=plots.DASHES[index % len(plots.DASHES)],
+            marker=style.MARKERS[index % len(style.MARKERS)],
+            dash=style.DASHES[index % len(style.DASHES)],
         )
         for index, (label, colour) in enumerate(
-            zip(labels, plots.palette([str(i) for i in range(len(labels))]).values(), strict=True)
+            zip(labels, style.palette([str(i) for i in range(len(labels))]).values(), strict=True)
         )
     ]
 
 
 def lines(series: Sequence[Series], x: Scale = "linear", y: Scale = "linear") -> Drawn:
     """A curve per series with a band, and two single runs of each."""
-    with mpl.rc_context(plots.STYLE):
+    with mpl.rc_context(style.STYLE):
         figure = Drawn(figsize=(4.6, 3.2))
         axes = figure.add_axes((0.15, 0.3, 0.82, 0.66))
         steps = np.arange(1, 60)
@@ -81,7 +81,7 @@ def lines(series: Sequence[Series], x: Scale = "linear", y: Scale = "linear") ->
                 (run,) = axes.plot(steps, factor * loss, color=one.colour, lw=0.7)
                 run.set_gid(f"series:{index}:seeds")
         if y == "log":
-            plots.log_scale(axes)
+            style.log_scale(axes)
         axes.set_xscale(x)
         axes.xaxis.set_major_formatter("{x:g}")
         axes.set_xlabel("iteration")
@@ -94,7 +94,7 @@ def lines(series: Sequence[Series], x: Scale = "linear", y: Scale = "linear") ->
 
 def heat_map() -> Drawn:
     """A coloured mesh with a number in each cell, which needs a sheet of paper."""
-    with mpl.rc_context(plots.STYLE):
+    with mpl.rc_context(style.STYLE):
         figure = Drawn(figsize=(7, 2.6))
         figure.patch.set_gid("paper")
         axes = figure.add_axes((0.1, 0.2, 0.85, 0.75))

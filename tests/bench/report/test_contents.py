@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from bench import damping_advice, store
-from bench.damping import Swept
-from bench.record import RunRecord
+from bench.recommend.recommendation import Swept
 from bench.report import contents, writer
 from bench.report.document import Block, Figures, Folded, Paragraph, Report, Table
 from bench.report.material import Material, gather
+from bench.runs import store
+from bench.runs.record import RunRecord
+from bench.sweeps import advice as advising
 from optimizers.errors import UsageError
-from tests.bench.damping_cases import LOSS, SGD, outcome, trial, valley
+from tests.bench.recommend.cases import LOSS, SGD, outcome, trial, valley
 from tests.bench.records import made_curvature, made_record
 
 
@@ -250,7 +251,7 @@ def test_no_label_is_left_as_mathematics(tmp_path: Path) -> None:
 
 def test_a_sweep_has_every_part(tmp_path: Path) -> None:
     found = outcome(valley(), SGD)
-    report = contents.of_sweep(found, damping_advice.advise(found), "optbench recommend")
+    report = contents.of_sweep(found, advising.advise(found), "optbench recommend")
     assert report.title == "Sweep of diag_ggn_mc, sgd on mnist_cnn, 201 iterations"
     assert stems(report) == {
         "sweep-1-1-map", "sweep-1-1-sensitivity", "sweep-1-1-spectrum", "sweep-1-2-map",
@@ -275,7 +276,7 @@ def test_a_sweep_has_every_part(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_odd_sweeps_are_reported(tmp_path: Path, swept: Swept) -> None:
     found = outcome(swept, SGD)
-    advice = damping_advice.advise(found)
+    advice = advising.advise(found)
     assert swept.label in written(tmp_path, contents.of_sweep(found, advice, "optbench recommend"))
     assert swept.label in json.dumps([one.to_json() for one in advice], allow_nan=False)
 
@@ -283,7 +284,7 @@ def test_odd_sweeps_are_reported(tmp_path: Path, swept: Swept) -> None:
 def test_the_same_sweep_gives_the_same_bytes(tmp_path: Path) -> None:
     found = outcome(valley(), SGD)
     for name in ("first", "second"):
-        advice = damping_advice.advise(found)
+        advice = advising.advise(found)
         written(tmp_path / name, contents.of_sweep(found, advice, "optbench recommend"))
     for path in (tmp_path / "first").rglob("*.*"):
         other = tmp_path / "second" / path.relative_to(tmp_path / "first")

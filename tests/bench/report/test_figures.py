@@ -8,12 +8,13 @@ import pytest
 from matplotlib.figure import Figure as Drawn
 from matplotlib.patches import Rectangle
 
-from bench import groups
-from bench.analysis import Analysis, Profiles, analyse
-from bench.record import RunRecord
-from bench.report import convergence, drawing, phase_bars, target_figures
+from bench.comparison import groups
+from bench.comparison.analysis import Analysis, Profiles, analyse
+from bench.comparison.targets import profile
 from bench.report.document import Figure
-from bench.targets import profile
+from bench.report.figures import axes as drawing
+from bench.report.figures import convergence, phase_bars, targets
+from bench.runs.record import RunRecord
 from tests.bench.records import made_record
 
 
@@ -128,7 +129,7 @@ def test_times_to_targets_show_medians_and_misses() -> None:
         wanted=[("accuracy", 0.5), ("accuracy", 0.8), ("accuracy", 0.95)],
     )
     items = drawing.items(one, drawing.series([one]))
-    figures = target_figures.times_to_targets(one, items, "stem")
+    figures = targets.times_to_targets(one, items, "stem")
     assert [figure.stem for figure in figures] == ["stem-target-iterations", "stem-target-seconds"]
     linear = figures[0].variants[1].draw()
     medians = [line.get_xydata()[0].tolist() for line in lines(linear) if line.get_marker() == "o"]
@@ -145,7 +146,7 @@ def test_profiles_are_steps_of_their_shares() -> None:
     found = Profiles(labels=["a", "b"], by_unit={"seconds": profile(times)}, left_out=[])
     records = [made_record(label=label, run_id=label) for label in ("a", "b")]
     known = drawing.series([analysed(records)])
-    (figure,) = target_figures.performance_profiles(found, known)
+    (figure,) = targets.performance_profiles(found, known)
     a, b = lines(first([figure]))
     np.testing.assert_allclose(a.get_xydata()[:, 0], [1, 2, 3, 3.45])
     np.testing.assert_allclose(a.get_ydata(), [75, 100, 100, 100])

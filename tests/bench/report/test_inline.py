@@ -10,8 +10,8 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawn
 
-from bench import plots
 from bench.report import inline
+from bench.report.figures import style
 from tests.bench.report import documents
 
 SERIES = documents.made_series(["one", "two"])
@@ -19,7 +19,7 @@ SERIES = documents.made_series(["one", "two"])
 
 def rendered(figure: Drawn) -> bytes:
     file = io.BytesIO()
-    with mpl.rc_context(plots.STYLE):
+    with mpl.rc_context(style.STYLE):
         figure.savefig(file, format="svg", metadata={"Date": None})
     return file.getvalue()
 
@@ -32,7 +32,7 @@ def fitted(
 
 
 def drawn(draw: Callable[[Axes], object]) -> Drawn:
-    with mpl.rc_context(plots.STYLE):
+    with mpl.rc_context(style.STYLE):
         figure = Drawn(figsize=(4, 3))
         draw(figure.subplots())
     return figure

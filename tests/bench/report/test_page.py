@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from bench.report import page
 from bench.report.document import Cell, Column, Paragraph, Report, Row, Section, Table
-from bench.text import plain
+from bench.support.text import plain
 from tests.bench.report import documents
 
 VOID = {"meta", "input", "br", "img", "path", "use"}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bench.options import parse_optimizers
+from bench.runs.settings import parse_optimizers
 from bench.sweeps.grid import Axis, axes_by_label, parse_axis
 from optimizers import OPTIMIZERS, UsageError
 

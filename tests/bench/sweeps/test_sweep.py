@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 import torch
 
-from bench import store
-from bench.damping import recommend
-from bench.executors import WorkersError
-from bench.record import RunRecord
+from bench.recommend.recommendation import recommend
+from bench.runs import store
+from bench.runs.record import RunRecord
+from bench.sweeps import file as records
 from bench.sweeps import outcome as outcomes
-from bench.sweeps import record as records
-from bench.sweeps.cell import Conditions, identify
-from bench.sweeps.cell import run as run_cell
 from bench.sweeps.experiment import Cell, Experiment
 from bench.sweeps.outcome import Outcome
 from bench.sweeps.strategies import rungs
 from bench.sweeps.sweep import Sweeper
+from bench.sweeps.worker import Conditions, identify
+from bench.sweeps.worker import run as run_cell
+from bench.sweeps.workers import WorkersError
 from optimizers import UsageError
 
 CONDITIONS = Conditions(session="s", threads=None, shared=True, tuned=False)
@@ -297,7 +297,7 @@ def test_a_time_is_measured_anew_on_another_machine(
     assert found.measure.unit == "s"
     assert all(score > 0 for trial in found.trials for score in trial.scores.values())
     assert not swept(tmp_path, experiment)[1].ran
-    monkeypatch.setattr("bench.environment.fingerprint", lambda _: "another")
+    monkeypatch.setattr("bench.machine.environment.fingerprint", lambda _: "another")
     assert len(swept(tmp_path, experiment)[1].ran) == 2
 
 

@@ -1,0 +1,261 @@
+"""What a group of runs says: its rows, the best first, times to targets, and what is tied."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.comparison import targets
+from bench.comparison.groups import Group
+from bench.comparison.summary import Row, Yardsticks, summarise
+from bench.comparison.targets import Profile, Reach
+from bench.runs.record import DONE, PHASES, RunRecord
+from bench.statistics import intervals
+from bench.statistics.intervals import Spread
+from bench.statistics.ranking import Ranking, rank
+
+COSTS = (*(f"{phase}_s" for phase in PHASES), "iteration_s", "plain_gradients")
+Target = tuple[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analysis:
+    """What a group of runs says.
+
+    Attributes:
+        group: The runs.
+        rows: One per label, the best by ``metric`` first, those that lost runs last.
+        metric: What optimizers are ranked by: the first held-out metric other than the loss.
+        better: Whether small or large values of it are better.
+        targets: Levels of the metric, easiest first.
+        target: The hardest of them that at least half of the labels reach in the median; the
+            easiest if none is; ``None`` without targets.
+        reached: When each run reached each target, by target and label, then by run. Failed and
+            interrupted runs that had not reached it are left out: nobody knows whether they would.
+        plain_gradient_s: Seconds of a plain gradient around each run; NaN if unknown.
+        rankings: What is best and what cannot be told from it, by quantity: those of
+            ``Row.values``, and ``target`` for the seconds to ``target``.
+        records: The training records by label.
+    """
+
+    group: Group
+    rows: Sequence[Row]
+    metric: str
+    better: str
+    targets: Sequence[float]
+    target: float | None
+    reached: Mapping[float, Mapping[str, Mapping[str, Reach]]]
+    plain_gradient_s: Mapping[str, float]
+    rankings: Mapping[str, Ranking]
+    records: Mapping[str, Sequence[RunRecord]]
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels, in the order of the rows."""
+        return [row.label for row in self.rows]
+
+    @property
+    def split(self) -> str:
+        """What the metric was evaluated on."""
+        return self.rows[0].split
+
+    def time_to(self, target: float, label: str, unit: str) -> dict[str, float]:
+        """What each run of a label needed to reach a target, infinite if it never did.
+
+        Args:
+            target: One of ``targets``.
+            label: One of ``labels``.
+            unit: ``iterations``, ``seconds`` or ``gradients`` (gradient-equivalents). Runs whose
+                times are no timings, or without a plain gradient, are left out of the last two.
+        """
+        found = {}
+        for run, reach in self.reached[target][label].items():
+            value = reach.iterations if unit == "iterations" else reach.seconds
+            if unit == "gradients":
+                value /= self.plain_gradient_s[run]  # NaN without one, also of a miss
+            if not math.isnan(value):
+                found[run] = value
+        return found
+
+    def spread_to(self, target: float, label: str, unit: str) -> Spread | None:
+        """The median of :meth:`time_to` with its interval."""
+        return intervals.spread(list(self.time_to(target, label, unit).values()))
+
+
+def analyse(group: Group, wanted: Sequence[Target] = ()) -> Analysis:
+    """Condense a group.
+
+    Args:
+        group: At least one run.
+        wanted: Targets as (metric, level). Those of a metric that optimizers are not ranked by here
+            are passed over; where none is left, targets are what the runs were to reach and what
+            tells them apart (:func:`bench.comparison.targets.choose`).
+    """
+    yardsticks = Yardsticks(group.yardsticks)
+    rows = summarise(group.training, group.yardsticks, group.memory)
+    metrics = group.first.metrics
+    metric = next((name for name in metrics if name != "loss"), next(iter(metrics), ""))
+    better = metrics.get(metric, "min")
+    until = [record.config["until"] for record in group.training if record.config["until"]]
+    levels = {float(level) for name, level in wanted if name == metric}
+    if not levels:
+        levels = {float(level) for name, level in until if name == metric}
+        levels |= set(targets.choose(group.training, metric))
+    ordered = tuple(sorted(levels, reverse=better == "min"))
+    by_label: dict[str, list[RunRecord]] = {}
+    for record in group.training:
+        by_label.setdefault(record.label, []).append(record)
+    reached = {
+        level: {
+            label: {
+                record.key: reach
+                for record in records
+                if (reach := targets.reach(record, metric, level)).iterations < math.inf
+                or record.status in DONE
+            }
+            for label, records in by_label.items()
+        }
+        for level in ordered
+    }
+    found = Analysis(
+        group=group,
+        rows=rows,
+        metric=metric,
+        better=better,
+        targets=ordered,
+        target=None,
+        reached=reached,
+        plain_gradient_s={record.key: yardsticks.around(record) for record in group.training},
+        rankings={},
+        records=by_label,
+    )
+    target = _hardest(found)
+    rankings = {
+        name: _ranking(rows, _of(rows, name), way)
+        for name, way in {**metrics, **dict.fromkeys(("train_loss", *COSTS), "min")}.items()
+    }
+    if target is not None:
+        seconds = {row.label: found.time_to(target, row.label, "seconds") for row in rows}
+        rankings["target"] = _ranking(rows, seconds, "min")
+    return replace(
+        found, target=target, rankings=rankings, rows=_ordered(rows, metric, better, rankings)
+    )
+
+
+def _hardest(found: Analysis) -> float | None:
+    def reaching(level: float) -> int:
+        spreads = [found.spread_to(level, label, "iterations") for label in found.labels]
+        return sum(spread is not None and math.isfinite(spread.median) for spread in spreads)
+
+    usual = [level for level in found.targets if 2 * reaching(level) >= len(found.rows)]
+    return usual[-1] if usual else next(iter(found.targets), None)
+
+
+def _ordered(
+    rows: Sequence[Row], metric: str, better: str, rankings: Mapping[str, Ranking]
+) -> list[Row]:
+    """Rows in the order of the ranking by the metric, those that it does not rank by medians."""
+    evaluated = any(row.values.get(metric) for row in rows)
+    quantity = metric if evaluated else "train_loss"
+    ranking = rankings[quantity]
+    first = [label for label in (ranking.best, *ranking.tied, *ranking.worse) if label]
+    growing = evaluated and better == "max"
+
+    def key(row: Row) -> tuple[bool, int, float]:
+        spread = row.metrics.get(metric) if evaluated else row.final_loss
+        value = (-spread.median if growing else spread.median) if spread else math.inf
+        place = first.index(row.label) if row.label in first else len(first)
+        return row.label in ranking.lost, place, value
+
+    return sorted(rows, key=key)
+
+
+def _lost(row: Row) -> int:
+    """How many runs did not complete."""
+    return sum(count for status, count in row.statuses.items() if status != "completed")
+
+
+def _ranking(
+    rows: Sequence[Row], values: Mapping[str, Mapping[str, float]], better: str
+) -> Ranking:
+    """What is best, of values by label and run; a label that lost runs never is.
+
+    Ratios are compared where small values are better: of losses, errors and times.
+    """
+    by_seed = {
+        row.label: {row.seeds[run]: value for run, value in values[row.label].items()}
+        for row in rows
+        if values[row.label]
+    }
+    return rank(
+        by_seed,
+        better="max" if better == "max" else "min",
+        logarithmic=better == "min",
+        lost={row.label: _lost(row) for row in rows},
+    )
+
+
+def _of(rows: Sequence[Row], quantity: str) -> dict[str, Mapping[str, float]]:
+    """The values of a quantity, by label and run."""
+    return {row.label: row.values.get(quantity, {}) for row in rows}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profiles:
+    """Performance profiles over all comparisons, targets and seeds.
+
+    Attributes:
+        labels: The optimizers that took part everywhere.
+        by_unit: The profile by unit: ``iterations``, and ``seconds`` where they are timings.
+        left_out: Optimizers that lack runs somewhere.
+    """
+
+    labels: Sequence[str]
+    by_unit: Mapping[str, Profile]
+    left_out: Sequence[str]
+
+
+def profiles(analyses: Sequence[Analysis]) -> Profiles | None:
+    """Performance profiles of the optimizers that ran everywhere; ``None`` if there are not two.
+
+    An instance is a group, a target and a seed that all of them have. Targets are those of the
+    groups, so that the profiles depend on them.
+    """
+    having = [one for one in analyses if one.targets]
+    if not having or sum(len(one.targets) for one in having) < 2:
+        return None
+    labels = [label for label in having[0].labels if all(label in other.labels for other in having)]
+    everybody = dict.fromkeys(label for one in having for label in one.labels)
+    if len(labels) < 2:
+        return None
+    by_unit = {}
+    for unit in ("iterations", "seconds"):
+        times = _instances(having, labels, unit)
+        if len(times) > 1:
+            by_unit[unit] = targets.profile(times)
+    if not by_unit:
+        return None
+    return Profiles(
+        labels=labels,
+        by_unit=by_unit,
+        left_out=[label for label in everybody if label not in labels],
+    )
+
+
+def _instances(
+    analyses: Sequence[Analysis], labels: Sequence[str], unit: str
+) -> NDArray[np.float64]:
+    """What each label needed, infinite if it never got there, ``[instances, labels]``."""
+    rows = []
+    for one in analyses:
+        seeds = {run: seed for row in one.rows for run, seed in row.seeds.items()}
+        for level in one.targets:
+            times = [
+                {seeds[run]: value for run, value in one.time_to(level, label, unit).items()}
+                for label in labels
+            ]
+            common = set.intersection(*(set(by_seed) for by_seed in times))
+            rows += [[by_seed[seed] for by_seed in times] for seed in sorted(common)]
+    return np.array(rows, dtype=float).reshape(-1, len(labels))

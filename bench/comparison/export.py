@@ -1,0 +1,136 @@
+"""The tables ``summary`` and ``time_to_target``: what comparisons found, tidy, for other tools.
+
+Both have a row per comparison, optimizer and quantity (or target and unit): the median over seeds,
+its interval, how many runs it is over, and the probability with which such an interval holds the
+median. ``standing`` is ``best``, ``tied`` (cannot be told from the best), ``worse``, ``lost`` (it
+lost runs), or empty where nothing can be told.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from bench.comparison import groups
+from bench.comparison.analysis import Analysis, analyse
+from bench.comparison.summary import Row
+from bench.runs import store
+from bench.runs.export import Source, Table
+from bench.runs.views import printable
+from bench.statistics.intervals import Spread
+from bench.sweeps.file import FOLDER
+
+_INTERVAL = {
+    "median": pa.float64(),
+    "low": pa.float64(),
+    "high": pa.float64(),
+    "runs": pa.int64(),
+    "coverage": pa.float64(),
+}
+_OF = {
+    "comparison": pa.string(),
+    "problem": pa.string(),
+    "label": pa.string(),
+    "optimizer": pa.string(),
+}
+FIELDS: Mapping[str, Mapping[str, pa.DataType]] = {
+    "summary": {
+        **_OF, "quantity": pa.string(), "unit": pa.string(), **_INTERVAL, "standing": pa.string(),
+    },
+    "time_to_target": {
+        **_OF, "metric": pa.string(), "target": pa.float64(), "unit": pa.string(), **_INTERVAL,
+        "reached": pa.int64(),
+    },
+}  # fmt: skip
+_UNITS = {
+    "iterations": "iterations",
+    "plain_gradients": "plain gradients",
+    "peak_memory_bytes": "bytes",
+}
+
+
+def tables(found: Iterable[Source], folders: Iterable[Path]) -> dict[str, Table]:
+    """Both tables, by name.
+
+    Args:
+        found: The records.
+        folders: The results folders that they are from: what belongs to a sweep of theirs is no
+            comparison.
+    """
+    sweeps = [path.stem for folder in folders for path in (folder / FOLDER).glob("*.json")]
+    records = (store.read(source.path) for source in found)
+    analyses = [analyse(group) for group in groups.split(records, sweeps)]
+    rows = {"summary": _summary(analyses), "time_to_target": _times(analyses)}
+    return {
+        name: Table.from_rows(name, [_shown(row) for row in found], FIELDS[name])
+        for name, found in rows.items()
+    }
+
+
+def _summary(analyses: Sequence[Analysis]) -> Iterator[dict[str, Any]]:
+    for one in analyses:
+        for row in one.rows:
+            spreads: dict[str, Spread | None] = {"train_loss": row.final_loss, **row.metrics}
+            spreads |= {f"{phase}_s": spread for phase, spread in row.phase_s.items()}
+            spreads |= {
+                "iteration_s": row.iteration_s,
+                "plain_gradients": row.plain_gradients,
+                "peak_memory_bytes": row.peak_memory_bytes,
+                "iterations": row.iterations,
+                "clocked_s": row.clocked_s,
+            }
+            for quantity, spread in spreads.items():
+                if spread is not None:
+                    ranking = one.rankings.get(quantity)
+                    unit = _UNITS.get(quantity) or ("s" if quantity.endswith("_s") else "")
+                    name = f"{one.split}_{quantity}" if quantity in row.metrics else quantity
+                    yield {
+                        **_of(one, row),
+                        "quantity": name,
+                        "unit": unit,
+                        **_interval(spread),
+                        "standing": ranking.standing(row.label) if ranking else "",
+                    }
+
+
+def _times(analyses: Sequence[Analysis]) -> Iterator[dict[str, Any]]:
+    for one in analyses:
+        for row in one.rows:
+            for level in one.targets:
+                for unit in ("iterations", "seconds", "gradients"):
+                    found = one.time_to(level, row.label, unit)
+                    spread = one.spread_to(level, row.label, unit)
+                    if spread is not None:
+                        yield {
+                            **_of(one, row),
+                            "metric": f"{one.split}_{one.metric}",
+                            "target": level,
+                            "unit": "plain gradients" if unit == "gradients" else unit,
+                            **_interval(spread),
+                            "reached": sum(value < math.inf for value in found.values()),
+                        }
+
+
+def _of(one: Analysis, row: Row) -> dict[str, Any]:
+    return {
+        "comparison": one.group.name,
+        "problem": str(one.group.first.config["problem"]),
+        "label": row.label,
+        "optimizer": str(row.optimizer),
+    }
+
+
+def _interval(spread: Spread) -> dict[str, Any]:
+    return {
+        "median": spread.median, "low": spread.low, "high": spread.high, "runs": spread.count,
+        "coverage": spread.coverage,
+    }  # fmt: skip
+
+
+def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row whose text can be written as UTF-8."""
+    return {
+        name: printable(value) if isinstance(value, str) else value for name, value in row.items()
+    }

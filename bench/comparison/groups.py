@@ -1,0 +1,234 @@
+"""Stored runs sorted into comparisons: only what ran under the same conditions is compared."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from bench.comparison import tables
+from bench.comparison.summary import CONDITIONS
+from bench.runs.record import DONE, RunRecord
+
+_UNSET = object()
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """The runs of one comparison.
+
+    Attributes:
+        name: Its problem and budget, and whatever else tells it from the other groups.
+        training: One record per label and seed; labels that stand for several settings say which.
+        yardsticks: Plain-gradient records of their sessions.
+        memory: Peak memory by label, in bytes: of the training runs where they measured it, else
+            of the newest memory run.
+        superseded: How many older executions of the same runs were left out.
+    """
+
+    name: str
+    training: Sequence[RunRecord]
+    yardsticks: Sequence[RunRecord] = ()
+    memory: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    superseded: int = 0
+
+    @property
+    def first(self) -> RunRecord:
+        """A record that stands for all where they agree."""
+        return self.training[0]
+
+    @property
+    def seeds(self) -> list[int]:
+        """All seeds."""
+        return sorted({record.config["seed"] for record in self.training})
+
+
+def split(records: Iterable[RunRecord], sweeps: Iterable[str] = ()) -> list[Group]:
+    """Sort records into groups, the one with the latest run first.
+
+    Of several executions of the same run, the newest finished one counts, and one that had the
+    machine for itself before one that shared it.
+
+    Args:
+        records: Of any role.
+        sweeps: Sessions of sweeps: their runs are judged there, not compared here.
+    """
+    kept, swept = sorted(records, key=lambda record: (record.started_at, record.key)), set(sweeps)
+    found: dict[str, list[RunRecord]] = {}
+    yardsticks: dict[str, list[RunRecord]] = {}
+    memory: dict[str, list[int]] = {}
+    for record in kept:
+        if record.role == "plain_gradient":
+            yardsticks.setdefault(record.session, []).append(record)
+        elif record.role == "memory":
+            if record.peak_memory_bytes is not None:
+                memory.setdefault(_memory_key(record), []).append(record.peak_memory_bytes)
+        elif record.session not in swept:
+            limits = [record.config[name] for name in ("iterations", "seconds", "until")]
+            key = json.dumps([_conditions(record), limits], sort_keys=True, default=str)
+            found.setdefault(key, []).append(record)
+    names = _names(list(found.values()))
+    groups = [
+        _group(title, runs, yardsticks, memory)
+        for title, runs in zip(names, found.values(), strict=True)
+    ]
+    return sorted(groups, key=_latest, reverse=True)
+
+
+def name(runs: Sequence[RunRecord]) -> str:
+    """What runs under the same conditions are called when there are no others."""
+    return _names([runs])[0]
+
+
+def _latest(group: Group) -> datetime:
+    return max((record.started_at for record in group.training), default=_NEVER)
+
+
+def _group(
+    title: str,
+    runs: Sequence[RunRecord],
+    yardsticks: Mapping[str, Sequence[RunRecord]],
+    memory: Mapping[str, Sequence[int]],
+) -> Group:
+    variants = [_variant(record) for record in runs]
+    firsts = dict(zip(reversed(variants), reversed(runs), strict=True))
+    labels = _labels({variant: firsts[variant] for variant in dict.fromkeys(variants)})
+    chosen: dict[tuple[str, int], RunRecord] = {}
+    for variant, record in zip(variants, runs, strict=True):
+        # By age: a later one replaces an earlier one that is worth no more.
+        key = (labels[variant], record.config["seed"])
+        if key not in chosen or _worth(record) >= _worth(chosen[key]):
+            chosen[key] = record
+    training = [record.relabelled(label) for (label, _), record in chosen.items()]
+    peaks: dict[str, list[int]] = {}
+    for record in training:
+        if record.peak_memory_bytes is not None:
+            peaks.setdefault(record.label, []).append(record.peak_memory_bytes)
+    for variant, label in labels.items():
+        if label not in peaks and (runs_of_it := memory.get(_memory_key(firsts[variant]))):
+            peaks[label] = [runs_of_it[-1]]
+    sessions = dict.fromkeys(record.session for record in training)
+    problem = runs[0].config["problem"]
+    return Group(
+        name=title,
+        training=training,
+        yardsticks=[
+            yardstick
+            for session in sessions
+            for yardstick in yardsticks.get(session, ())
+            if yardstick.config["problem"] == problem
+        ],
+        memory=peaks,
+        superseded=len(runs) - len(chosen),
+    )
+
+
+def _worth(record: RunRecord) -> tuple[bool, bool]:
+    return record.status in DONE, not record.shared
+
+
+def _variant(record: RunRecord) -> str:
+    """What a label stands for."""
+    config = record.config
+    facts = [config[name] for name in ("label", "optimizer", "settings", "hyperparameters")]
+    return json.dumps(facts, sort_keys=True, default=str)
+
+
+def _labels(variants: Mapping[str, RunRecord]) -> dict[str, str]:
+    """A name for each variant: its label, with the settings that tell it from others so called."""
+    shared = Counter(record.label for record in variants.values())
+    names: dict[str, str] = {}
+    for key, record in variants.items():
+        title = record.label
+        if shared[title] > 1:
+            others = [other for other in variants.values() if other.label == title]
+            title = f"{title} ({_difference(record, others)})"
+        while title in names.values():
+            title += "'"
+        names[key] = title
+    return names
+
+
+def _difference(record: RunRecord, others: Sequence[RunRecord]) -> str:
+    """The settings, or else resolved hyperparameters, in which a record differs from others."""
+    told: list[str] = []
+    if any(other.config["optimizer"] != record.config["optimizer"] for other in others):
+        told.append(str(record.config["optimizer"]))
+    for kind in ("settings", "hyperparameters"):
+        own: Mapping[str, Any] = record.config[kind]
+        names = dict.fromkeys(name for other in others for name in other.config[kind])
+        differing = [
+            name
+            for name in names
+            if any(
+                other.config[kind].get(name, _UNSET) != own.get(name, _UNSET) for other in others
+            )
+        ]
+        given = {name: own[name] for name in differing if name in own}
+        told += tables.assignments(given)
+        told += [f"without {name}" for name in differing if name not in own]
+        if told:
+            break
+    return ", ".join(told)
+
+
+def _conditions(record: RunRecord) -> dict[str, str]:
+    return {name: str(read(record)) for name, read in CONDITIONS.items()}
+
+
+def budget(record: RunRecord) -> str:
+    """What ended a run: ``201 iterations``, ``until accuracy=0.97, 2000 iterations at most``."""
+    config = record.config
+    limits = []
+    if config["iterations"]:
+        limits.append(f"{config['iterations']} iterations")
+    if config["seconds"]:
+        limits.append(f"{config['seconds']:g} s")
+    limit = " or ".join(limits)
+    if not config["until"]:
+        return limit or "no budget"
+    target = "{}={:g}".format(*config["until"])
+    return f"until {target}" + (f", {limit} at most" if limit else "")
+
+
+def _memory_key(record: RunRecord) -> str:
+    """What a memory run shares with the training runs that it belongs to."""
+    config = record.config
+    facts = [_variant(record), *(config[name] for name in ("problem", "batch_size", "dtype"))]
+    environment = record.environment
+    facts += [config["device"], environment["fingerprint"], environment["versions"]["torch"]]
+    return json.dumps(facts, default=str)
+
+
+def _names(groups: Sequence[Sequence[RunRecord]]) -> list[str]:
+    """Problem and budget of each group, and the other conditions in which groups differ."""
+    firsts = [runs[0] for runs in groups]
+    tell: dict[str, Callable[[RunRecord], str]] = {
+        "device": lambda record: f"on {record.config['device']}",
+        "batch size": lambda record: f"batch size {record.config['batch_size']}",
+        "dtype": lambda record: str(record.config["dtype"]),
+        "split": lambda record: f"judged on {record.config['split']}",
+        "data": lambda record: str(record.data["name"]),
+        "data checksum": lambda record: f"data {str(record.data['checksum'])[:8]}",
+        "machine": lambda record: (
+            f"{record.environment['cpu']} {record.environment['fingerprint'][:6]}"
+        ),
+        "threads": lambda record: f"threads: {record.environment['threads']}",
+        "torch": lambda record: f"torch {record.environment['versions']['torch']}",
+        "metrics": lambda record: f"metrics {', '.join(record.metrics)}",
+        "allocator tuning": lambda record: (
+            "tuned allocator" if record.environment["allocator"]["tuned"] else "allocator untuned"
+        ),
+    }
+    differing = [name for name in tell if len({tell[name](record) for record in firsts}) > 1]
+    return [
+        ", ".join(
+            [
+                f"{record.config['problem']}, {budget(record)}",
+                *(tell[name](record) for name in differing),
+            ]
+        )
+        for record in firsts
+    ]

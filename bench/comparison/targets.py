@@ -1,0 +1,186 @@
+"""Time to target, targets that tell runs apart, and performance profiles."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bench.runs.record import RunRecord, reaches
+
+_SMALLEST = 1e-300  # distance of levels: below it their digits cannot be counted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reach:
+    """When a run reached a target; see :func:`reach`.
+
+    Attributes:
+        iterations: Updates done by then; infinite if it never did.
+        seconds: Clocked seconds by then; infinite if it never did, NaN if its times are no timings.
+    """
+
+    iterations: float
+    seconds: float
+
+
+def reach(record: RunRecord, metric: str, target: float) -> Reach:
+    """The first evaluation of a run that is at a target or beyond.
+
+    That bounds the true time from above: a run is seen at its evaluations only, so that it may have
+    been there for up to an interval between two of them.
+
+    Args:
+        record: A training run.
+        metric: One of its metrics.
+        target: The level to reach.
+
+    Returns:
+        Iterations and seconds at that evaluation. The seconds of a run that shared the machine with
+        others are NaN.
+    """
+    better = record.metrics[metric]
+    for row in record.evaluations:
+        if reaches(row[metric], target, better):
+            seconds = math.nan if record.shared else row["seconds"]
+            return Reach(iterations=row["iteration"], seconds=seconds)
+    return Reach(iterations=math.inf, seconds=math.nan if record.shared else math.inf)
+
+
+def choose(records: Sequence[RunRecord], metric: str, most: int = 4) -> tuple[float, ...]:
+    """Round targets that tell the runs apart.
+
+    Candidates are the 1-2-5 series (0.5, 0.2, 0.1, ...) for a metric whose values are positive and
+    better if small, and one minus it (0.5, 0.8, 0.9, ...) for one within 0 and 1 that is better if
+    large, such as an accuracy. For any other they are ``most`` levels at equal distances between
+    the median of the runs' first evaluations and the best value, rounded to two significant digits
+    of these distances. Targets are those candidates that at least one run reaches and no more
+    than half of the runs have reached at iteration 0.
+
+    Args:
+        records: Training runs; those without an evaluation do not count.
+        metric: The metric to reach.
+        most: The largest number of targets, at least 1.
+
+    Returns:
+        Targets from the easiest to the hardest, some in between left out if there are more than
+        ``most``; none if there is nothing to choose from.
+    """
+    curves = [
+        [
+            (row["iteration"], row[metric])
+            for row in record.evaluations
+            if math.isfinite(row[metric])
+        ]
+        for record in records
+        if metric in record.metrics
+    ]
+    curves = [curve for curve in curves if curve]
+    if not curves:
+        return ()
+    better = next(record.metrics[metric] for record in records if metric in record.metrics)
+    values = sorted({value for curve in curves for _, value in curve})
+    best = values[0] if better == "min" else values[-1]
+    if better == "min" and values[0] > 0:
+        candidates = [float(level) for level in _series(values[0], values[-1])]
+    elif better == "max" and values[0] >= 0 and values[-1] <= 1:
+        errors = [1 - value for value in values if value < 1]
+        candidates = [float(1 - level) for level in _series(min(errors, default=1.0), 0.5)]
+    else:
+        candidates = _between(float(np.median([curve[0][1] for curve in curves])), best, most)
+    starts = [curve[0][1] for curve in curves if curve[0][0] == 0]
+    fit = {
+        level
+        for level in candidates
+        if reaches(best, level, better)
+        and 2 * sum(reaches(start, level, better) for start in starts) <= len(curves)
+    }
+    ordered = sorted(fit, reverse=better == "min")
+    spread = np.linspace(0, len(ordered) - 1, min(most, len(ordered))).round()
+    return tuple(ordered[int(index)] for index in spread)
+
+
+def _series(low: float, high: float) -> Iterator[Decimal]:
+    """The 1-2-5 series downwards, from the largest level up to ``high`` to the first below ``low``.
+
+    The last one tells apart what is at ``low`` from what is beyond it.
+    """
+    exponent = math.floor(math.log10(high))
+    while True:
+        for digit in (5, 2, 1):
+            level = Decimal(digit).scaleb(exponent)
+            if level <= high:
+                yield level
+                if level < low:
+                    return
+        exponent -= 1
+
+
+def _between(start: float, end: float, count: int) -> list[float]:
+    """Levels at equal distances, both ends left out, to two significant digits of the distance."""
+    if not _SMALLEST < abs(end - start) < math.inf:
+        return []
+    levels, distance = np.linspace(start, end, count + 2, retstep=True)
+    digits = 1 - math.floor(math.log10(abs(distance)))
+    return [round(float(level), digits) for level in levels[1:-1]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """Performance profiles as step functions; see :func:`profile`.
+
+    Attributes:
+        ratios: Where any of them steps: all finite ratios to the best, ascending from 1, ``[k]``.
+        shares: Share of the instances that a solver solves within each ratio, ``[k, solvers]``. It
+            holds from that ratio up to the next; the last one is the share that it solves at all.
+            All zero without an instance.
+        instances: How many instances some solver solves: what the shares are of.
+        unsolved: How many instances no solver solves; they are left out.
+    """
+
+    ratios: NDArray[np.float64]
+    shares: NDArray[np.float64]
+    instances: int
+    unsolved: int
+
+
+def profile(times: ArrayLike) -> Profile:
+    r"""Performance profiles of solvers over instances.
+
+    With the time :math:`t_{is}` of solver s on instance i of n,
+
+    .. math::
+        r_{is} = t_{is} / \min_{s'} t_{is'}, \qquad
+        \rho_s(\tau) = \#\{i : r_{is} \le \tau\} / n.
+
+    Where the best time is 0, other times of 0 have the ratio 1, and longer ones are misses.
+
+    Source: Dolan and Moré, "Benchmarking optimization software with performance profiles", Math.
+    Program. 91 (2002).
+
+    Args:
+        times: What each solver needed, infinite if it never succeeded, ``[instances, solvers]``.
+
+    Raises:
+        ValueError: It is not a table with a solver, or a time is negative or NaN.
+    """
+    needed = np.asarray(times, dtype=float)
+    if needed.ndim != 2 or not needed.shape[1]:
+        raise ValueError(f"times has shape {needed.shape}: it is [instances, solvers], 1 or more.")
+    if not (needed >= 0).all():
+        raise ValueError("A time is negative or NaN: times are at least 0, misses are infinite.")
+    solved = needed[np.isfinite(needed).any(axis=1)]
+    least = solved.min(axis=1, keepdims=True)
+    ratios = np.where(solved == 0, 1.0, np.inf)
+    with np.errstate(over="ignore"):  # a ratio too large for a float is a miss
+        np.divide(solved, least, out=ratios, where=least > 0)
+    steps = np.unique(np.append(ratios[np.isfinite(ratios)], 1.0))
+    counts = [np.searchsorted(np.sort(column), steps, side="right") for column in ratios.T]
+    return Profile(
+        ratios=steps,
+        shares=np.stack(counts, axis=1) / max(1, len(solved)),
+        instances=len(solved),
+        unsolved=len(needed) - len(solved),
+    )

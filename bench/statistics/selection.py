@@ -1,0 +1,159 @@
+"""The settings that cannot be told from the best, and the centre of them: pure statistics."""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+CONFIDENCE = 0.95
+SHARE_PER_STEP = 0.25
+_MIN_POOLED = 3
+_Z_NODES, _U_NODES = 48, 96
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """The plateau among cells, as indices and on the scale of the costs.
+
+    Attributes:
+        best: The cell with the lowest mean.
+        chosen: The recommended cell.
+        members: Which cells are in the plateau, ``[cells]``.
+        noise: Standard deviation within cells, seeds' shares taken out; NaN if unknown.
+        critical: One-sided Dunnett critical value; NaN if unknown.
+        difference: Critical difference of two means; NaN if unknown.
+    """
+
+    best: int
+    chosen: int
+    members: NDArray[np.bool_]
+    noise: float
+    critical: float
+    difference: float
+
+
+@lru_cache(maxsize=1024)
+def critical_value(comparisons: int, degrees: int, confidence: float = CONFIDENCE) -> float:
+    r"""One-sided Dunnett critical value for comparisons that correlate by one half.
+
+    The root d of
+
+    .. math::
+        E_U\, E_Z\left[\Phi(Z + \sqrt 2\, d\, U)^{p}\right] = c,
+        \qquad U = \sqrt{\chi^2_\nu / \nu},\ Z \sim N(0, 1),
+
+    by Gauss-Hermite nodes for Z and Gauss-Legendre nodes for the quantiles of U.
+
+    Source: Dunnett, "A multiple comparison procedure for comparing several treatments with a
+    control", JASA 50 (1955).
+
+    Args:
+        comparisons: Number p of settings that are compared with one.
+        degrees: Degrees of freedom of the pooled variance.
+        confidence: Probability c that all comparisons hold.
+
+    Raises:
+        ValueError: There is no comparison, no degree of freedom, or no such probability.
+    """
+    from scipy.optimize import brentq
+    from scipy.special import chdtri, ndtr
+
+    if comparisons < 1 or degrees < 1 or not 0.5 <= confidence < 1:
+        raise ValueError(
+            f"comparisons={comparisons}, degrees={degrees}, confidence={confidence} are not valid: "
+            "they are at least 1, at least 1, and a probability from 0.5 up to 1."
+        )
+    z, z_weights, levels, u_weights = _nodes()
+    u = np.sqrt(chdtri(degrees, 1 - levels) / degrees)
+
+    def missing(d: float) -> float:
+        inside = ndtr(z[None, :] + math.sqrt(2) * d * u[:, None]) ** comparisons
+        return float(u_weights @ inside @ z_weights) - confidence
+
+    return float(brentq(missing, -1.0, 1e4, xtol=1e-6))
+
+
+@lru_cache(maxsize=1)
+def _nodes() -> tuple[Array, Array, Array, Array]:
+    """Nodes and weights of a standard normal variable, and of a uniform one.
+
+    The latter are dense near 0, where the quantile function of chi with few degrees is steep.
+    """
+    z, z_weights = np.polynomial.hermite_e.hermegauss(_Z_NODES)
+    nodes, weights = np.polynomial.legendre.leggauss(_U_NODES)
+    unit = (nodes + 1) / 2
+    return z, z_weights / math.sqrt(2 * math.pi), unit**3, 1.5 * weights * unit**2
+
+
+def select(costs: Array, squared_steps: Array, confidence: float = CONFIDENCE) -> Selection:
+    r"""The plateau of cells, and its centre.
+
+    The model is :math:`y_{cs} = \mu_c + b_s + e_{cs}`: seeds are blocks, since all cells of a seed
+    start from the same parameters and see the same batches. The variance of :math:`e` is pooled
+    over the better half of the cells by mean (at least three), because cells near divergence are
+    noisier. Normal means and deviations are independent, so that choosing cells by mean leaves the
+    variance unbiased.
+
+    A cell is in the plateau if its mean is not above the lowest by more than
+    :math:`d\, s \sqrt{2/n}`, with the one-sided Dunnett value d. Then the truly best cell is in it
+    with at least the given probability: Gupta, "On some multiple decision (selection and ranking)
+    rules", Technometrics 7 (1965); equivalently Hsu, "Simultaneous confidence intervals for all
+    distances from the best", Ann. Statist. 9 (1981). This needs a best cell that is no noisier than
+    the pooled ones: if it is three times as noisy, at the brink of divergence, it can be missed.
+
+    The centre is where the plateau is densest. Members count by how far they are from its border,
+    :math:`w_c = 1 - (\bar y_c - \min \bar y) / (d\, s \sqrt{2/n})`, and the member is chosen that
+    has the largest :math:`\sum_{c'} w_{c'}\, 4^{-\delta^2(c, c')}` around it, with the distance
+    :math:`\delta` in grid steps: a direct neighbour counts a quarter. Ties go to the better mean.
+
+    ``bench.evidence.damping_simulation`` is why. Against the lowest mean this rule has a third less
+    regret over its scenarios and nowhere more than 0.015 more (of log loss). It chooses a setting
+    within 5 % of the best at least as often in every scenario with a valley along lr / damping, a
+    bowl or a brink of divergence, and up to 0.2 less often where the best one is at a knee or at
+    the grid's edge, so that its plateau is lopsided. The plateau's medoid, all members alike, keeps
+    farther from the brink and has less regret there, but at knees and edges it leaves the good
+    settings as soon as noise widens the plateau: up to 0.87 less often in one, up to 0.17 more
+    regret. A larger weight of neighbours is nearer to the medoid, a smaller one nearer to the
+    lowest mean, in gains and losses alike.
+
+    Also tried, and worse in the same places: only the part of the plateau that is connected to the
+    best (steps in one axis tear valleys along lr / damping apart), weighted medoids, the member
+    with the best worst neighbour or farthest from cells outside, and means smoothed over
+    neighbours, by a Gaussian process, or by a quadratic fit.
+
+    Args:
+        costs: Scores where lower is better, ``[cells, seeds]``.
+        squared_steps: Squared distances between cells in grid steps, ``[cells, cells]``.
+        confidence: Probability that the truly best cell is in the plateau.
+
+    Returns:
+        The selection. With one seed or one cell nothing can be told apart: the plateau is the best
+        cell alone.
+    """
+    cells, seeds = costs.shape
+    means = costs.mean(axis=1)
+    best = int(means.argmin())
+    members = np.zeros(cells, dtype=bool)
+    members[best] = True
+    if cells < 2 or seeds < 2:
+        return Selection(best=best, chosen=best, members=members, noise=math.nan,
+                         critical=math.nan, difference=math.nan)  # fmt: skip
+    pooled = np.argsort(means, kind="stable")[: max(_MIN_POOLED, (cells + 1) // 2)]
+    kept = costs[pooled]
+    residuals = kept - kept.mean(axis=1, keepdims=True) - kept.mean(axis=0) + kept.mean()
+    degrees = (len(pooled) - 1) * (seeds - 1)
+    noise = math.sqrt(float((residuals**2).sum()) / degrees)
+    critical = critical_value(cells - 1, degrees, confidence)
+    difference = critical * noise * math.sqrt(2 / seeds)
+    gaps = means - means[best]
+    members = gaps <= difference
+    weights = np.where(members, 1 - gaps / difference if difference else 1.0, 0.0)
+    density = np.round(SHARE_PER_STEP**squared_steps @ weights, 9)
+    candidates = np.flatnonzero(members)
+    chosen = candidates[np.lexsort((means[candidates], -density[candidates]))[0]]
+    return Selection(best=best, chosen=int(chosen), members=members, noise=noise,
+                     critical=critical, difference=difference)  # fmt: skip

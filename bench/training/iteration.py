@@ -1,0 +1,149 @@
+"""One model in training, phase by phase: what the loop repeats, and what benchmarks time."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench.problems.mnist_files import TensorData, batch_indices
+from bench.training.clock import BACKWARD, FORWARD, STEP, PhaseClock
+from bench.training.prepare import Prepared
+from bench.training.seeding import stream_seed
+
+_NOTHING = torch.empty(0)
+
+
+class Training:
+    """A fresh model with its optimizer and its batches, the same for every build of a seed.
+
+    An iteration is :meth:`draw`, :meth:`forward`, :meth:`backward`, :meth:`step`, :meth:`judge`;
+    :attr:`iterate` runs them under the clock. An optimizer whose step needs a closure runs
+    forward and backward inside its step: then only :attr:`iterate` applies.
+
+    Attributes:
+        bound: Model, loss and optimizer.
+        needs_closure: Whether the optimizer's step needs a closure, as with L-BFGS.
+        iterate: Runs one iteration under the clock.
+        losses: Mini-batch losses on the device, in order; whoever reads them empties it.
+        accuracies: Mini-batch accuracies, likewise; stays empty where the problem has none.
+    """
+
+    def __init__(self, prepared: Prepared, train: TensorData, clock: PhaseClock[Any]) -> None:
+        """Build it, and seed torch's global generator, which curvature samples are drawn from.
+
+        Args:
+            prepared: The run.
+            train: Its training data, on its device and in its dtype.
+            clock: Is told where phases begin and end.
+        """
+        spec, problem = prepared.spec, prepared.problem
+        dtype: torch.dtype = getattr(torch, spec.dtype)
+        torch.manual_seed(stream_seed(spec.seed, "initialisation"))
+        model = problem.make_model().to(train.device, dtype)
+        loss_fn = problem.make_loss().to(train.device, dtype)
+        self.bound = prepared.optimizer.bind(model, loss_fn, prepared.given)
+        torch.manual_seed(stream_seed(spec.seed, "training"))
+        self._batches = batch_indices(
+            len(train),
+            spec.batch_size or problem.batch_size,
+            stream_seed(spec.seed, "batches"),
+            train.device,
+        )
+        self._train, self._clock, self._metric = train, clock, problem.batch_metric
+        self._model, self._loss_fn = self.bound.model, self.bound.loss_fn
+        self._optimizer, self._context = self.bound.optimizer, self.bound.backward_context
+        self._inputs = self._targets = self._outputs = self._loss = _NOTHING
+        self.losses: list[Tensor] = []
+        self.accuracies: list[Tensor] = []
+        self.needs_closure = _needs_closure(self._optimizer)
+        # 'optimizers' may be an older revision's here ('optbench regress'), and know it not.
+        takes_evaluation = getattr(self.bound, "takes_evaluation", False)
+        self._step_arguments: dict[str, Any] = (
+            {"evaluate": self._evaluate} if takes_evaluation else {}
+        )
+        self.iterate: Callable[[], None] = (
+            self._iterate_with_closure if self.needs_closure else self._iterate
+        )
+
+    def draw(self) -> None:
+        """Draw the next mini-batch: the phase ``data``."""
+        self._inputs, self._targets = self._train.batch(next(self._batches))
+
+    def forward(self) -> None:
+        """Zero the gradients, evaluate model and loss: the phase ``forward``."""
+        self._optimizer.zero_grad()
+        self._outputs = self._model(self._inputs)
+        self._loss = self._loss_fn(self._outputs, self._targets)
+
+    def backward(self) -> None:
+        """Differentiate, and compute the curvature if the optimizer needs one: ``backward``."""
+        with self._context():
+            self._loss.backward()
+
+    def step(self) -> None:
+        """Update the parameters: the phase ``step``."""
+        self._optimizer.step(**self._step_arguments)
+
+    def judge(self) -> None:
+        """Note the mini-batch's accuracy and let its graph go; outside the clock."""
+        if self._metric is not None:
+            with torch.no_grad():
+                self.accuracies.append(self._metric(self._outputs, self._targets))
+        self._outputs = self._loss = _NOTHING
+
+    def _evaluate(self) -> tuple[Tensor, Tensor]:
+        """Loss and outputs of the present mini-batch, for a step that asks: part of ``step``."""
+        outputs = self._model(self._inputs)
+        return self._loss_fn(outputs, self._targets), outputs
+
+    def _iterate(self) -> None:
+        clock = self._clock
+        clock.start()
+        self.draw()
+        clock.switch(FORWARD)
+        self.forward()
+        self.losses.append(self._loss.detach())
+        clock.switch(BACKWARD)
+        self.backward()
+        clock.switch(STEP)
+        self.step()
+        clock.stop()
+        self.judge()
+
+    def _iterate_with_closure(self) -> None:
+        clock, calls = self._clock, 0
+        clock.start()
+        self.draw()
+
+        def closure() -> Tensor:
+            nonlocal calls
+            outer = clock.switch(FORWARD)
+            self.forward()
+            calls += 1
+            if calls == 1:  # the loss and the accuracy at the point where the step began
+                self.losses.append(self._loss.detach())
+                first_outputs.append(self._outputs)
+            clock.switch(BACKWARD)
+            self.backward()
+            clock.switch(outer)
+            return self._loss
+
+        first_outputs: list[Tensor] = []
+        clock.switch(STEP)
+        self._optimizer.step(closure, **self._step_arguments)  # type: ignore[arg-type]
+        clock.stop()
+        if not calls:
+            raise RuntimeError(f"{type(self._optimizer).__name__}.step did not call its closure")
+        self._outputs = first_outputs[0]
+        self.judge()
+
+
+def _needs_closure(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether ``step`` cannot be called without a closure."""
+    parameters = inspect.signature(optimizer.step).parameters.values()
+    return any(
+        p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        for p in parameters
+    )

@@ -1,0 +1,323 @@
+"""The one training loop. Every run goes through it, whatever the optimizer or the device.
+
+It times nothing but the four phases of an iteration; evaluation, bookkeeping and progress happen
+between the iterations, outside the clock. Losses stay on the device and are read in blocks.
+"""
+
+import contextlib
+import math
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import torch
+
+from bench.machine import environment
+from bench.runs.record import COLUMNS, PHASES, RunRecord, Status, reaches
+from bench.runs.spec import RunSpec
+from bench.training.clock import phase_clock
+from bench.training.iteration import Training
+from bench.training.prepare import Prepared, prepare
+from optimizers.curvature.statistics import Observed, curvature_statistics
+from optimizers.spec import BoundOptimizer, describe
+
+BLOCK = 50
+
+OnIteration = Callable[[int], None]
+
+
+def run(
+    spec: RunSpec,
+    *,
+    session: str = "",
+    on_iteration: OnIteration | None = None,
+    shared: bool = False,
+) -> RunRecord:
+    """Run one optimizer on one problem with one seed.
+
+    Torch's global random state is left as it was.
+
+    Args:
+        spec: What to run.
+        session: Name of the command or program that this run belongs to.
+        on_iteration: Called between iterations, outside the clock, with the iterations done.
+        shared: Other runs share the machine meanwhile; the record says so, since its times are
+            no timings then.
+
+    Returns:
+        The record. A run that raises is a record with the status ``failed`` and its traceback;
+        one stopped by Ctrl-C has the status ``interrupted``.
+
+    Raises:
+        UsageError: The run cannot begin.
+    """
+    return execute(prepare(spec), session=session, on_iteration=on_iteration, shared=shared)
+
+
+def execute(
+    prepared: Prepared,
+    *,
+    session: str = "",
+    on_iteration: OnIteration | None = None,
+    shared: bool = False,
+) -> RunRecord:
+    """Run what was prepared; see :func:`run`."""
+    device, wall = torch.device(prepared.spec.device), time.perf_counter()
+    record = blank(prepared, session=session, shared=shared)
+    cuda = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cuda):
+        loop = _Loop(prepared, device, on_iteration)
+        outcome = loop.run()
+    return replace(
+        record,
+        status=outcome.status,
+        diverged_at=outcome.diverged_at,
+        error=outcome.error,
+        values=loop.values(),
+        evaluations=loop.evaluations,
+        curvature=loop.curvature(),
+        peak_memory_bytes=loop.peak_memory_bytes,
+        warmup_s=loop.warmup_s,
+        wall_s=time.perf_counter() - wall,
+    )
+
+
+def blank(prepared: Prepared, *, session: str = "", shared: bool = False) -> RunRecord:
+    """The record of a run that begins now, without anything that it yields.
+
+    It stands for the run where it ends without a word: the status is ``failed``.
+    """
+    settings = describe(dict(prepared.optimizer.defaults) | prepared.given)
+    described = environment.describe(torch.device(prepared.spec.device))
+    return RunRecord(
+        run_id=prepared.run_id,
+        started_at=datetime.now(UTC),
+        session=session,
+        config=asdict(prepared.spec) | {"settings": settings},
+        status="failed",
+        diverged_at=None,
+        error="",
+        environment=described | {"shared": shared},
+        data=asdict(prepared.problem.source),
+        values=_columns([], [], []),
+        metrics=dict(prepared.problem.metrics),
+    )
+
+
+def _columns(
+    losses: list[float], accuracies: list[float], phases: list[list[float]]
+) -> dict[str, np.ndarray]:
+    """Raw values as the columns of a record, as many rows as all of them have."""
+    rows = min(len(losses), len(accuracies), len(phases))
+    seconds = np.array(phases[:rows], dtype=np.float64).reshape(rows, len(PHASES))
+    columns = [
+        np.arange(rows, dtype=np.int64),
+        np.array(losses[:rows], dtype=np.float64),
+        np.array(accuracies[:rows], dtype=np.float64),
+        *seconds.T,
+    ]
+    return dict(zip(COLUMNS, columns, strict=True))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Outcome:
+    status: Status
+    diverged_at: int | None = None
+    error: str = ""
+
+
+class _Loop:
+    """The state of one run while it runs."""
+
+    def __init__(
+        self, prepared: Prepared, device: torch.device, on_iteration: OnIteration | None
+    ) -> None:
+        self._spec, self._problem, self._device = prepared.spec, prepared.problem, device
+        self._prepared, self._on_iteration = prepared, on_iteration
+        dtype: torch.dtype = getattr(torch, self._spec.dtype)
+        self._train = self._problem.train.to(device, dtype)
+        self._held_out = self._problem.held_out.to(device, dtype)
+        self._clock = phase_clock(device)
+        self._training: Training | None = None
+        self._losses: list[float] = []
+        self._accuracies: list[float] = []
+        self._phases: list[list[float]] = []
+        self._clocked_s = 0.0
+        self._curvature: list[dict[str, Any]] = []
+        self.evaluations: list[dict[str, float]] = []
+        self.peak_memory_bytes: int | None = None
+        self.warmup_s = 0.0
+        # Seconds are known without synchronising on the CPU only; there a budget of them is
+        # checked after every iteration, elsewhere after every block.
+        by_second = self._spec.seconds is not None and device.type == "cpu"
+        self._block_size = 1 if by_second else BLOCK
+
+    def run(self) -> _Outcome:
+        """Warm up, train until a budget is spent, and say how it ended."""
+        try:
+            self._warm_up()
+            self._train_until_spent(self._build())
+            return _Outcome(status="completed")
+        except _DivergenceError as divergence:
+            return _Outcome(status="diverged", diverged_at=divergence.iteration)
+        except KeyboardInterrupt:
+            with contextlib.suppress(_DivergenceError):
+                self._read_block()
+            return _Outcome(status="interrupted")
+        except (Exception, SystemExit):
+            # A non-finite loss makes many optimizers raise, the Monte-Carlo sampler among them:
+            # then the divergence is the outcome, and the exception its consequence.
+            error = traceback.format_exc()
+            try:
+                self._read_block()
+            except _DivergenceError as divergence:
+                return _Outcome(status="diverged", diverged_at=divergence.iteration)
+            except Exception:
+                error += f"\nand then, reading what was left:\n{traceback.format_exc()}"
+            return _Outcome(status="failed", error=error)
+
+    def values(self) -> dict[str, np.ndarray]:
+        """Raw values per iteration, for the record."""
+        return _columns(self._losses, self._accuracies, self._phases)
+
+    def curvature(self) -> list[dict[str, Any]]:
+        """Rows of the curvature's statistics, of the iterations that are kept, for the record."""
+        kept = min(len(self._losses), len(self._phases))
+        return [row for row in self._curvature if row["iteration"] < kept]
+
+    def _build(self) -> Training:
+        """A fresh model in training, the same for every call of a seed."""
+        self._training = None
+        self._training = Training(self._prepared, self._train, self._clock)
+        return self._training
+
+    def _warm_up(self) -> None:
+        """One iteration on a model that is thrown away: libraries load and compile outside time."""
+        began = time.perf_counter()
+        training = self._build()
+        training.iterate()
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+        if not math.isfinite(training.losses[0].item()):
+            raise _DivergenceError(0)
+        self._clock.read()
+        self.warmup_s = time.perf_counter() - began
+
+    def _train_until_spent(self, training: Training) -> None:
+        spec, bound, iterate = self._spec, training.bound, training.iterate
+        self._reset_peak()
+        if self._spec.eval_first and self._evaluate(bound, 0):
+            return
+        done = 0
+        while spec.iterations is None or done < spec.iterations:
+            if bound.observing is not None and self._observation_due(done):
+                with bound.observing() as observed:
+                    iterate()
+                self._note_curvature(observed, done)
+            else:
+                iterate()
+            done += 1
+            if self._on_iteration is not None:
+                self._on_iteration(done)
+            if done % self._block_size == 0:
+                self._read_block()
+                if spec.seconds is not None and self._clocked_s >= spec.seconds:
+                    break
+            if spec.eval_every and done % spec.eval_every == 0:
+                self._read_block()
+                if self._evaluate(bound, done):
+                    return
+        self._read_block()
+        self._evaluate(bound, done)
+        final = self.evaluations[-1].values() if self.evaluations else ()
+        if not all(math.isfinite(value) for value in final):
+            raise _DivergenceError(done)
+
+    def _observation_due(self, iteration: int) -> bool:
+        every, budget = self._spec.curvature_every, self._spec.iterations
+        return bool(every) and (iteration % every == 0 or iteration + 1 == budget)
+
+    def _note_curvature(self, observed: list[Observed], iteration: int) -> None:
+        """Keep the statistics of what an iteration's step preconditioned with.
+
+        On CUDA this waits for the device, between iterations and only where it is due.
+        """
+        self._curvature += [
+            {"iteration": iteration, **row} for row in curvature_statistics(observed)
+        ]
+
+    def _read_block(self) -> None:
+        """Read the losses of the block from the device.
+
+        An iteration that was cut short has a loss but no phases, and is not kept as a row.
+
+        Raises:
+            _DivergenceError: A loss is not finite; what follows it is dropped.
+        """
+        training, first = self._training, len(self._losses)
+        if training is None or not training.losses:
+            return
+        losses = torch.stack(training.losses).double().tolist()
+        accuracies = (
+            torch.stack(training.accuracies).double().tolist()
+            if training.accuracies
+            else [math.nan] * len(losses)
+        )
+        phases = self._clock.read()
+        training.losses.clear()
+        training.accuracies.clear()
+        finite = [math.isfinite(loss) for loss in losses]
+        diverged = not all(finite)
+        kept = min(finite.index(False) + 1 if diverged else len(losses), len(phases))
+        accuracies += [math.nan] * (kept - len(accuracies))
+        self._losses += losses[:kept]
+        self._accuracies += accuracies[:kept]
+        self._phases += phases[:kept]
+        self._clocked_s += sum(map(sum, phases[:kept]))
+        if diverged:
+            raise _DivergenceError(first + finite.index(False))
+
+    def _evaluate(self, bound: BoundOptimizer, done: int) -> bool:
+        """Evaluate outside the clock; tell whether the target of ``until`` is reached."""
+        if not self._spec.eval_every:
+            return False
+        if self.evaluations and self.evaluations[-1]["iteration"] == done:
+            return False
+        self._note_peak()
+        training = bound.model.training
+        bound.model.eval()
+        with torch.no_grad():
+            metrics = self._problem.evaluate(bound.model, bound.loss_fn, self._held_out)
+        bound.model.train(training)
+        if lacking := self._problem.metrics.keys() - metrics.keys():
+            raise RuntimeError(f"the evaluation of {self._spec.problem} lacks {sorted(lacking)}")
+        row = {"iteration": float(done), "seconds": self._clocked_s}
+        row |= {name: float(value) for name, value in metrics.items()}
+        self.evaluations.append(row)
+        self._reset_peak()
+        if self._spec.until is None:
+            return False
+        name, target = self._spec.until
+        return reaches(row[name], target, self._problem.metrics[name])
+
+    def _reset_peak(self) -> None:
+        if self._device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self._device)
+
+    def _note_peak(self) -> None:
+        """Keep the peak of training so far; an evaluation's own memory does not count."""
+        if self._device.type == "cuda":
+            peak = torch.cuda.max_memory_allocated(self._device)
+            self.peak_memory_bytes = max(peak, self.peak_memory_bytes or 0)
+
+
+class _DivergenceError(Exception):
+    """A non-finite loss ends the run."""
+
+    def __init__(self, iteration: int) -> None:
+        super().__init__(f"non-finite loss at iteration {iteration}")
+        self.iteration = iteration

@@ -1,0 +1,143 @@
+"""From a ``RunSpec`` to a run that can begin: names resolved, values checked, identity known."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property, lru_cache
+from typing import Any
+
+import torch
+
+from bench.machine import devices, environment
+from bench.problems import REGISTRY as PROBLEM_REGISTRY
+from bench.problems import ProblemOptions
+from bench.problems.problem import Problem
+from bench.runs.spec import RunSpec
+from bench.training import identity
+from optimizers import REGISTRY as OPTIMIZER_REGISTRY
+from optimizers.errors import UsageError, unknown
+from optimizers.spec import OptimizerSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A run whose names are resolved and whose values are checked.
+
+    Attributes:
+        spec: The run, with device, batch size and hyperparameters filled in.
+        given: The hyperparameters as they were given, without defaults.
+        problem: The problem, its data on the CPU.
+        optimizer: The optimizer's spec.
+        builder: What built the problem.
+    """
+
+    spec: RunSpec
+    given: dict[str, Any]
+    problem: Problem
+    optimizer: OptimizerSpec
+    builder: Callable[[ProblemOptions], Problem]
+
+    @cached_property
+    def run_id(self) -> str:
+        """Hash of everything that decides the losses."""
+        decisive = asdict(self.spec)
+        del decisive["label"], decisive["data_root"]  # neither decides a loss
+        optimizer, data = self.optimizer, self.problem.source
+        sources = [optimizer.load_factory(), optimizer.load_curvature(), self.builder]
+        return identity.run_id(
+            decisive
+            | {
+                "device": torch.device(self.spec.device).type,
+                "data": [data.name, data.checksum],
+                "threads": torch.get_num_threads(),
+                "versions": environment.library_versions(),
+                "source": identity.source_digest(item for item in sources if item is not None),
+            }
+        )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of the machine, for timings."""
+        gpu = environment.gpu(torch.device(self.spec.device))
+        return environment.fingerprint(environment.machine() | {"gpu": gpu})
+
+
+def prepare(spec: RunSpec) -> Prepared:
+    """Resolve a run's names and check its values, without running anything.
+
+    Raises:
+        UsageError: Something that the user must mend; see the message.
+    """
+    device = devices.resolve(spec.device)
+    optimizer = OPTIMIZER_REGISTRY.get(spec.optimizer)
+    hyperparameters = optimizer.hyperparameters(spec.hyperparameters)
+    builder = PROBLEM_REGISTRY.get(spec.problem).load_builder()
+    problem = _build(spec.problem, builder, ProblemOptions(spec.split, spec.data_root))
+    if spec.until is not None and spec.until[0] not in problem.metrics:
+        raise unknown(f"metric of {spec.problem}:", spec.until[0], problem.metrics)
+    batch_size = spec.batch_size or problem.batch_size
+    if batch_size > len(problem.train):
+        raise UsageError(
+            f"batch_size={batch_size} is not valid: {spec.problem} has {len(problem.train)} "
+            "training data here."
+        )
+    resolved = replace(
+        spec, device=str(device), batch_size=batch_size, hyperparameters=hyperparameters
+    )
+    prepared = Prepared(
+        spec=resolved,
+        given=dict(spec.hyperparameters),
+        problem=problem,
+        optimizer=optimizer,
+        builder=builder,
+    )
+    _try(prepared)
+    return prepared
+
+
+@lru_cache(maxsize=2)  # the runs of a comparison share one problem, and its data
+def _build(
+    name: str, builder: Callable[[ProblemOptions], Problem], options: ProblemOptions
+) -> Problem:
+    try:
+        problem = builder(options)
+    except UsageError:
+        raise
+    except Exception as error:  # whatever a plug-in raises is its author's to mend
+        raise _unbuildable(name, error) from error
+    if not isinstance(problem, Problem):
+        raise UsageError(
+            f"Problem '{name}' is built as a {type(problem).__name__}: its builder is to return a "
+            "bench.problems.problem.Problem."
+        )
+    return problem
+
+
+def _try(prepared: Prepared) -> None:
+    """Meet here, and not in the middle of a comparison, what the user must mend.
+
+    That is a setting that the optimizer refuses, or a model that cannot be extended; what
+    BackPACK refuses only while it runs shows in a pass over two data.
+    """
+    problem, optimizer = prepared.problem, prepared.optimizer
+    with torch.random.fork_rng(devices=[]):
+        try:
+            model, loss_fn = problem.make_model(), problem.make_loss()
+        except Exception as error:
+            raise _unbuildable(prepared.spec.problem, error) from error
+        bound = optimizer.bind(model, loss_fn, prepared.given)
+        if optimizer.curvature is None:
+            return
+        try:
+            inputs, targets = problem.train.batch(torch.arange(min(2, len(problem.train))))
+            loss = bound.loss_fn(bound.model(inputs), targets)
+            with bound.backward_context():
+                loss.backward()
+        except Exception as error:
+            raise UsageError(
+                f"The curvature of '{optimizer.name}' cannot be computed on "
+                f"{prepared.spec.problem}: {error}"
+            ) from error
+
+
+def _unbuildable(name: str, error: Exception) -> UsageError:
+    return UsageError(f"Problem '{name}' cannot be built: {type(error).__name__}: {error}")

@@ -1,0 +1,157 @@
+"""What a group of runs says: order, targets, times to them, ties, profiles."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.comparison import groups
+from bench.comparison.analysis import Analysis, analyse, profiles
+from bench.runs.record import RunRecord
+from tests.bench.records import made_record
+
+
+def run(label: str, seed: int, ends: float, **fields: Any) -> RunRecord:
+    """A run whose accuracy goes from 0.1 to its end in two evaluations."""
+    evaluations = [
+        {"iteration": 0.0, "seconds": 0.0, "loss": 2.3, "accuracy": 0.1},
+        {"iteration": 2.0, "seconds": 0.02, "loss": 1.0, "accuracy": (0.1 + ends) / 2},
+        {"iteration": 3.0, "seconds": 0.03, "loss": 1 - ends, "accuracy": ends},
+    ]
+    given = {"evaluations": evaluations, **fields}
+    return made_record(label=label, seed=seed, minutes=seed, **given)
+
+
+def analysed(records: list[RunRecord], **options: Any) -> Analysis:
+    (group,) = groups.split(records)
+    return analyse(group, **options)
+
+
+def two(**fields: Any) -> list[RunRecord]:
+    return [
+        run(label, seed, end + 0.001 * seed, **fields)
+        for label, end in (("poor", 0.7), ("good", 0.93))
+        for seed in range(3)
+    ]
+
+
+def test_rows_are_ordered_by_the_metric() -> None:
+    one = analysed(two())
+    assert (one.metric, one.better) == ("accuracy", "max")
+    assert one.labels == ["good", "poor"]
+
+
+def test_a_problem_with_a_loss_alone_is_ranked_by_it() -> None:
+    one = analysed(two(metrics={"loss": "min"}))
+    assert (one.metric, one.better) == ("loss", "min")
+    assert one.labels == ["good", "poor"]
+
+
+def test_a_label_that_lost_a_run_comes_last_and_is_not_best() -> None:
+    records = [*two(), run("best", 0, 0.99), run("best", 1, 0.99, status="diverged")]
+    one = analysed(records)
+    assert one.labels == ["good", "poor", "best"]
+    assert one.rankings["accuracy"].best == "good"
+    assert one.rankings["accuracy"].lost == ("best",)
+
+
+def test_targets_asked_for_are_taken() -> None:
+    one = analysed(two(), wanted=[("accuracy", 0.6), ("accuracy", 0.4), ("loss", 0.1)])
+    assert one.targets == (0.4, 0.6)
+
+
+def test_what_runs_were_to_reach_is_a_target() -> None:
+    assert 0.42 in analysed(two(until=("accuracy", 0.42))).targets
+
+
+def test_the_target_is_the_hardest_that_half_of_the_labels_reach() -> None:
+    records = [*two(), *(run("third", seed, 0.2) for seed in range(3))]
+    one = analysed(records, wanted=[("accuracy", level) for level in (0.3, 0.6, 0.9, 0.95)])
+    assert one.target == 0.6
+
+
+def test_the_time_to_a_target_in_each_unit() -> None:
+    yardstick = made_record(role="plain_gradient", label="plain", minutes=-1)
+    one = analysed([*two(), yardstick], wanted=[("accuracy", 0.5), ("accuracy", 0.9)])
+    assert set(one.time_to(0.5, "good", "iterations").values()) == {2.0}
+    assert set(one.time_to(0.5, "good", "seconds").values()) == {0.02}
+    gradients = one.time_to(0.5, "good", "gradients")
+    # a plain gradient is forward and backward, 2 and 3 ms in made-up records
+    np.testing.assert_allclose(list(gradients.values()), 0.02 / 0.005)
+    assert set(one.time_to(0.9, "poor", "gradients").values()) == {math.inf}
+
+
+def test_runs_that_shared_the_machine_have_iterations_but_no_times() -> None:
+    one = analysed(two(shared=True), wanted=[("accuracy", 0.5)])
+    assert len(one.time_to(0.5, "good", "iterations")) == 3
+    assert one.time_to(0.5, "good", "seconds") == {}
+    assert one.spread_to(0.5, "good", "seconds") is None
+    assert one.rows[0].iteration_s is None
+
+
+def test_without_a_plain_gradient_there_are_no_gradient_equivalents() -> None:
+    assert analysed(two(), wanted=[("accuracy", 0.5)]).time_to(0.5, "good", "gradients") == {}
+
+
+def test_a_miss_makes_the_median_infinite() -> None:
+    records = [run("a", seed, end) for seed, end in enumerate((0.9, 0.3, 0.3))]
+    spread = analysed(records, wanted=[("accuracy", 0.8)]).spread_to(0.8, "a", "iterations")
+    assert spread is not None
+    assert (spread.low, spread.median, spread.high) == (3.0, math.inf, math.inf)
+
+
+def test_profiles_are_over_groups_targets_and_seeds_that_all_have() -> None:
+    records = [*two(), *two(problem="other"), run("good", 9, 0.9), run("elsewhere", 0, 0.9)]
+    analyses = [
+        analyse(group, [("accuracy", 0.3), ("accuracy", 0.8)]) for group in groups.split(records)
+    ]
+    found = profiles(analyses)
+    assert found is not None
+    assert found.labels == ["good", "poor"]
+    assert found.left_out == ["elsewhere"]
+    profile = found.by_unit["iterations"]
+    assert profile.instances == 2 * 2 * 3
+    good = profile.shares[0][found.labels.index("good")]
+    poor = profile.shares[-1][found.labels.index("poor")]
+    assert good == pytest.approx(1.0)
+    assert poor == pytest.approx(0.5)  # never gets to 0.8
+
+
+def test_there_is_no_profile_of_one_optimizer_or_one_target() -> None:
+    alone = [record for record in two() if record.label == "good"]
+    assert profiles([analysed(alone)]) is None
+    assert profiles([analysed(two(), wanted=[("accuracy", 0.5)])]) is None
+
+
+def test_a_run_that_ends_with_nan_is_lost_and_never_best() -> None:
+    def ending(label: str, accuracy: float, seed: int) -> RunRecord:
+        evaluations = [{"iteration": 3.0, "seconds": 0.03, "loss": 1.0, "accuracy": accuracy}]
+        return made_record(label=label, seed=seed, minutes=seed, evaluations=evaluations)
+
+    accuracies = {"a": (math.nan, 0.971, 0.972), "b": (0.9, 0.901, 0.902)}
+    one = analysed([ending(n, value, s) for n, row in accuracies.items()
+                    for s, value in enumerate(row)])  # fmt: skip
+    assert one.rankings["accuracy"].best == "b"
+    assert one.rankings["accuracy"].lost == ("a",)
+    assert one.labels == ["b", "a"]
+    assert one.rows[1].metrics["accuracy"].low == -math.inf
+
+
+def test_rows_are_in_the_order_of_means_where_seeds_can_tell() -> None:
+    ends = {"A": (0.96, 0.97, 0.6), "B": (0.95, 0.951, 0.949)}
+    one = analysed([run(n, seed, end) for n, row in ends.items() for seed, end in enumerate(row)])
+    assert one.rankings["accuracy"].best == "B"
+    assert one.labels == ["B", "A"]
+
+
+def test_a_run_that_was_interrupted_before_a_target_does_not_count() -> None:
+    records = [run("a", 0, 0.9), run("a", 1, 0.9, status="interrupted", evaluations=[])]
+    one = analysed(records, wanted=[("accuracy", 0.5)])
+    assert list(one.time_to(0.5, "a", "iterations").values()) == [2.0]
+
+
+def test_misses_without_a_plain_gradient_have_no_gradient_equivalents() -> None:
+    one = analysed(two(), wanted=[("accuracy", 0.9)])
+    assert one.time_to(0.9, "poor", "gradients") == {}
+    assert set(one.time_to(0.9, "poor", "seconds").values()) == {math.inf}

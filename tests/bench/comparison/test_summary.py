@@ -1,0 +1,292 @@
+"""What a comparison says, from records whose numbers we set."""
+
+import json
+import math
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.comparison import tables
+from bench.comparison.summary import Yardsticks, plain_gradient_s, require_comparable, summarise
+from bench.runs import stability
+from bench.runs.record import PHASES, RunRecord
+from bench.statistics.intervals import spread
+from optimizers import UsageError
+from tests.bench.records import made_curvature, made_record
+
+
+def yardstick(minutes: float, gradient_s: float, session: str = "s1") -> RunRecord:
+    half = gradient_s / 2
+    return made_record(
+        role="plain_gradient",
+        label="plain gradient",
+        losses=[1.0] * 10,
+        phase_s=(0.0, half, half, 0.0),
+        minutes=minutes,
+        session=session,
+    )
+
+
+def test_cost_is_relative_to_the_yardsticks_next_to_the_run() -> None:
+    """The machine slows down threefold: each run is held against its own time."""
+    yardsticks = [
+        yardstick(0, 0.001),
+        yardstick(2, 0.001),
+        yardstick(4, 0.003),
+        yardstick(6, 0.003),
+    ]
+    runs = [
+        made_record(seed=0, phase_s=(0.0, 0.001, 0.001, 0.0), minutes=1),
+        made_record(seed=1, phase_s=(0.0, 0.003, 0.003, 0.0), minutes=5),
+    ]
+    (row,) = summarise(runs, yardsticks, {})
+    assert row.plain_gradients is not None
+    assert row.plain_gradients.median == pytest.approx(2.0)
+    assert row.plain_gradients.low == pytest.approx(row.plain_gradients.high)
+
+
+def test_yardsticks_of_another_session_do_not_count() -> None:
+    (row,) = summarise([made_record(minutes=1)], [yardstick(0, 0.001, session="other")], {})
+    assert row.plain_gradients is None
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_yardsticks_around_a_run_are_its_sessions_last_before_and_first_after(
+    seed: int,
+) -> None:
+    """Against a look at all of them, in any order, with some that start together with runs."""
+    generator = np.random.default_rng(seed)
+
+    def times(count: int) -> list[tuple[float, str]]:
+        minutes = generator.permutation(60)[:count]
+        return [(float(minute), "ab"[generator.integers(2)]) for minute in minutes]
+
+    yardsticks = [yardstick(m, float(generator.uniform(1, 9)), session=s) for m, s in times(12)]
+    index = Yardsticks(yardsticks)
+    for minutes, session in [*times(40), (30.0, "c")]:
+        run = made_record(minutes=minutes, session=session)
+        own = [other for other in yardsticks if other.session == session]
+        before = [other for other in own if other.started_at <= run.started_at]
+        after = [other for other in own if other.started_at > run.started_at]
+        near = [
+            *sorted(before, key=lambda other: other.started_at)[-1:],
+            *sorted(after, key=lambda other: other.started_at)[:1],
+        ]
+        expected = plain_gradient_s(near) if near else math.nan
+        np.testing.assert_equal(index.around(run), expected)
+
+
+def test_an_empty_yardstick_is_passed_over() -> None:
+    empty = made_record(role="plain_gradient", losses=[], minutes=1)
+    index = Yardsticks([yardstick(0, 0.5), empty])
+    assert index.around(made_record(minutes=2)) == 0.5
+
+
+def test_rows_by_label_with_median_and_range() -> None:
+    runs = [
+        made_record(label=label, seed=seed, losses=[loss], minutes=seed)
+        for label, losses in {"a": (1.0, 3.0, 2.0), "b": (5.0, 5.0, 5.0)}.items()
+        for seed, loss in enumerate(losses)
+    ]
+    a, b = summarise(runs, [], {"a": [2**20, 3 * 2**20, 2 * 2**20]})
+    assert (a.label, b.label) == ("a", "b")
+    assert a.final_loss == spread([1.0, 2.0, 3.0])
+    assert a.peak_memory_bytes == spread([2**20, 2 * 2**20, 3 * 2**20])
+    assert b.peak_memory_bytes is None
+    assert a.metrics["accuracy"].median == 0.9
+    assert tables.cost([a])[1] == [["a", "1.00", "2.00", "3.00", "4.00", "10.0", "–", "2 MiB"]]
+
+
+def test_every_spread_is_that_of_the_values_by_run() -> None:
+    """Times are medians over runs of a run's total over its iterations, not pooled ones."""
+    runs = [
+        made_record(
+            seed=10 + number,
+            losses=[1.0] * (number + 1),
+            phase_s=(0.1, 0.2, 0.3 * (number + 1), 0.4),
+            minutes=2 * number + 1,
+        )
+        for number in range(3)
+    ]
+    (row,) = summarise(runs, [yardstick(2 * n, 0.5) for n in range(4)], {})
+    keys = [record.key for record in runs]
+    assert row.runs == keys
+    assert row.seeds == dict(zip(keys, (10, 11, 12), strict=True))
+    expected = {
+        "train_loss": [1.0, 1.0, 1.0],
+        "loss": [0.4, 0.4, 0.4],
+        "accuracy": [0.9, 0.9, 0.9],
+        "iterations": [1.0, 2.0, 3.0],
+        "clocked_s": [1.0, 2.6, 4.8],
+        "data_s": [0.1, 0.1, 0.1],
+        "forward_s": [0.2, 0.2, 0.2],
+        "backward_s": [0.3, 0.6, 0.9],
+        "step_s": [0.4, 0.4, 0.4],
+        "iteration_s": [1.0, 1.3, 1.6],
+        "plain_gradients": [2.0, 2.6, 3.2],
+    }
+    assert {name: list(by_run) for name, by_run in row.values.items()} == dict.fromkeys(
+        expected, keys
+    )
+    for name, numbers in expected.items():
+        assert list(row.values[name].values()) == pytest.approx(numbers)
+    told = {
+        "train_loss": row.final_loss,
+        "iterations": row.iterations,
+        "clocked_s": row.clocked_s,
+        "iteration_s": row.iteration_s,
+        "plain_gradients": row.plain_gradients,
+        **row.metrics,
+        **{f"{phase}_s": found for phase, found in row.phase_s.items()},
+    }
+    assert told == {name: spread(list(row.values[name].values())) for name in expected}
+
+
+def test_a_run_that_shared_the_machine_tells_no_time() -> None:
+    """Its losses and lengths count all the same."""
+    own = made_record(seed=0, minutes=1)
+    shared = made_record(seed=1, minutes=3, shared=True, phase_s=(9.0, 9.0, 9.0, 9.0))
+    times = {"clocked_s", *(f"{p}_s" for p in PHASES), "iteration_s", "plain_gradients"}
+    (row,) = summarise([own, shared], [yardstick(0, 0.5)], {})
+    for name, by_run in row.values.items():
+        assert set(by_run) == ({own.key} if name in times else {own.key, shared.key})
+    (row,) = summarise([shared], [yardstick(0, 0.5)], {})
+    assert (row.phase_s, row.iteration_s, row.clocked_s, row.plain_gradients) == ({},) + (None,) * 3
+    assert row.final_loss is not None
+    assert tables.cost([row])[1] == [["sgd"] + ["–"] * 7]
+
+
+def test_a_row_as_json_has_its_intervals_and_values() -> None:
+    record = made_record()
+    (row,) = summarise([record], [], {})
+    document = json.loads(json.dumps(row.to_json(), allow_nan=False))
+    assert row.final_loss is not None
+    assert document["final_loss"] == asdict(row.final_loss)
+    assert document["final_loss"].keys() == {"median", "low", "high", "count", "coverage"}
+    assert document["values"]["train_loss"] == {record.key: pytest.approx(3.5 / 3)}
+    assert document["seeds"] == {record.key: 0}
+
+
+def test_a_diverged_run_is_counted_and_its_loss_is_not() -> None:
+    runs = [
+        made_record(seed=0, losses=[1.0]),
+        made_record(seed=1, losses=[math.inf], status="diverged", diverged_at=0, minutes=1),
+        made_record(seed=2, losses=[], status="failed", minutes=2),
+    ]
+    (row,) = summarise(runs, [], {})
+    assert row.statuses == {"completed": 1, "diverged": 1, "failed": 1}
+    assert row.final_loss is not None
+    assert row.final_loss.count == 1
+    assert row.iteration_s is not None
+    assert row.iteration_s.count == 2
+
+
+def test_only_failed_runs_make_a_row_of_dashes() -> None:
+    (row,) = summarise([made_record(losses=[], status="failed", evaluations=[])], [], {})
+    assert tables.convergence([row])[1] == [["sgd", "–", "1 failed"]]
+    assert tables.cost([row])[1] == [["sgd"] + ["–"] * 7]
+
+
+def test_length_is_told_where_runs_can_end_early() -> None:
+    until = ("accuracy", 0.8)
+    evaluations = [{"iteration": 2.0, "seconds": 0.02, "loss": 1.0, "accuracy": 0.7}]
+    runs = [
+        made_record(seed=0, until=until),
+        made_record(seed=1, until=until, losses=[1.0] * 2, evaluations=evaluations, minutes=1),
+    ]
+    (row,) = summarise(runs, [], {})
+    assert tables.lengths_differ([row])
+    assert tables.length([row])[1] == [
+        ["sgd", "2 (2–3)", "0.0250 (0.0200–0.0300)", "accuracy=0.8", "1 of 2"]
+    ]
+    assert not tables.lengths_differ(summarise([made_record()], [], {}))
+
+
+def test_one_run_of_another_length_is_seen_however_many_there_are() -> None:
+    """It lies outside of the interval of the median."""
+    runs = [made_record(seed=seed, minutes=seed) for seed in range(20)]
+    assert not tables.lengths_differ(summarise(runs, [], {}))
+    (row,) = summarise([*runs, made_record(seed=20, losses=[1.0], minutes=20)], [], {})
+    assert row.iterations is not None
+    assert row.iterations.low == row.iterations.high == 3
+    assert tables.lengths_differ([row])
+
+
+def test_curvature_is_told_at_the_first_and_the_last_observation() -> None:
+    """Medians over seeds; a run that did not complete and a label without any do not count."""
+    runs = [
+        made_record(
+            label="ggn",
+            seed=seed,
+            minutes=seed,
+            curvature=[
+                *made_curvature(0, damping=1.0, share=share),
+                *made_curvature(20, damping=9.0, share=9.0),
+                *made_curvature(40, damping=0.5, share=10 * share),
+            ],
+        )
+        for seed, share in enumerate([0.01, 0.02, 0.03])
+    ]
+    failed = made_record(label="ggn", status="failed", curvature=made_curvature(0, share=0.9))
+    ggn, sgd = summarise([*runs, failed, made_record()], [], {})
+    assert ggn.curvature == {
+        "damping": (1.0, 0.5),
+        "share": pytest.approx((0.02, 0.2)),
+        "weighted_share": (0.5, 0.5),
+    }
+    assert sgd.curvature == {}
+    assert tables.curvature([ggn, sgd]) == (
+        ["optimizer", "damping", "plain share", "gradient-weighted share"],
+        [["ggn", "1 → 0.5", "0.02 → 0.2", "0.5"]],
+    )
+    assert tables.CURVATURE_NOTE in tables.notes([ggn, sgd])
+    assert tables.CURVATURE_NOTE not in tables.notes([sgd])
+    assert ggn.to_json()["curvature"]["damping"] == (1.0, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "cell"),
+    [
+        (0.00012, 0.0031, "0.00012 → 0.0031"),
+        (1.0, 1.0, "1"),
+        (0.12345, 0.12346, "0.12"),
+        (float("nan"), float("nan"), "–"),
+        (float("nan"), 0.5, "– → 0.5"),
+    ],
+)
+def test_a_change_is_one_number_where_there_is_none(first: float, last: float, cell: str) -> None:
+    assert tables.change(first, last) == cell
+
+
+@pytest.mark.parametrize(
+    ("field", "values", "named"),
+    [
+        ("threads", (1, 2), r"threads \(1, 2\)"),
+        ("batch_size", (64, 128), r"batch size \(128, 64\)"),
+        ("device", ("cpu", "cuda:0"), r"device \(cpu, cuda:0\)"),
+        ("fingerprint", ("abc", "xyz"), r"machine \(abc, xyz\)"),
+        ("versions", ({"torch": "2.11"}, {"torch": "2.14"}), r"torch \(2\.11, 2\.14\)"),
+        ("split", ("test", "validation"), r"split \(test, validation\)"),
+    ],
+)
+def test_unlike_runs_are_not_compared(field: str, values: tuple[Any, Any], named: str) -> None:
+    records = [made_record(**{field: value}) for value in values]
+    with pytest.raises(UsageError, match=f"cannot be compared: they differ in {named}"):
+        require_comparable(records)
+
+
+def test_data_sources_are_never_mixed() -> None:
+    embedded = {"name": "mnist-embedded", "detail": "", "checksum": "2", "origin": ""}
+    with pytest.raises(UsageError, match=r"data \(mnist, mnist-embedded\)"):
+        summarise([made_record(), made_record(data=embedded)], [], {})
+
+
+def test_stability_is_told_from_the_yardsticks() -> None:
+    steady = [yardstick(minute, 0.001 + 0.00001 * minute) for minute in range(4)]
+    assert stability.verdict(steady).startswith("Timings were steady: the plain gradient took 1 to")
+    shaken = [*steady, yardstick(5, 0.0015)]
+    assert "may be unstable" in stability.verdict(shaken)
+    assert "Ratios below 1.50 mean little" in stability.verdict(shaken)
+    assert "too few" in stability.verdict(steady[:1])

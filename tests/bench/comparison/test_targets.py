@@ -1,0 +1,206 @@
+"""Times to targets, the choice of targets and performance profiles, against brute force."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from bench.comparison.targets import Reach, choose, profile, reach
+from bench.runs.record import RunRecord
+from tests.bench.records import made_record
+
+
+def evaluated(
+    values: list[float], better: str = "max", first: float = 0.0, *, shared: bool = False
+) -> RunRecord:
+    """A run whose metric ``m`` had these values at iterations 0, 50, 100, ..."""
+    return made_record(
+        metrics={"m": better},
+        evaluations=[
+            {"iteration": first + 50.0 * index, "seconds": 0.5 * index, "m": value}
+            for index, value in enumerate(values)
+        ],
+        shared=shared,
+    )
+
+
+@pytest.mark.parametrize(
+    ("better", "target", "expected"),
+    [
+        ("max", 0.5, Reach(iterations=50, seconds=0.5)),
+        ("max", 0.6, Reach(iterations=150, seconds=1.5)),
+        ("max", 0.1, Reach(iterations=0, seconds=0)),
+        ("max", 0.95, Reach(iterations=math.inf, seconds=math.inf)),
+        ("min", 0.4, Reach(iterations=0, seconds=0)),
+        ("min", 0.05, Reach(iterations=math.inf, seconds=math.inf)),
+    ],
+)
+def test_the_first_evaluation_at_the_target_counts(
+    better: str, target: float, expected: Reach
+) -> None:
+    """At the target is enough, NaN is not, and what comes after does not matter."""
+    record = evaluated([0.1, 0.5, math.nan, 0.9, 0.2], better)
+    assert reach(record, "m", target) == expected
+
+
+def test_a_run_that_shared_the_machine_has_iterations_and_no_seconds() -> None:
+    record = evaluated([0.1, 0.5], shared=True)
+    there, never = reach(record, "m", 0.5), reach(record, "m", 0.9)
+    assert (there.iterations, never.iterations) == (50, math.inf)
+    assert math.isnan(there.seconds)
+    assert math.isnan(never.seconds)
+
+
+def series() -> list[Fraction]:
+    """The 1-2-5 series from 1e-8 to 5e8."""
+    return [digit * Fraction(10) ** power for power in range(-8, 9) for digit in (1, 2, 5)]
+
+
+def told_apart(levels: list[float], runs: list[list[float]], better: str) -> tuple[float, ...]:
+    """Levels that a run reaches and at most half of them have reached at once, easiest first."""
+
+    def there(value: float, level: float) -> bool:
+        return value <= level if better == "min" else value >= level
+
+    kept = [
+        level
+        for level in sorted(levels, reverse=better == "min")
+        if any(there(value, level) for run in runs for value in run)
+        and sum(there(run[0], level) for run in runs) <= len(runs) / 2
+    ]
+    return tuple(kept)
+
+
+def spread_out(levels: tuple[float, ...]) -> tuple[float, ...]:
+    """Four of them from the first to the last."""
+    if len(levels) <= 4:
+        return levels
+    return tuple(levels[round(third * (len(levels) - 1) / 3)] for third in range(4))
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 300.0])
+def test_targets_of_a_loss_are_of_the_series(seed: int, scale: float) -> None:
+    generator = np.random.default_rng(seed)
+    runs = [(scale * generator.lognormal(0, 1.5, 6)).tolist() for _ in range(seed + 1)]
+    expected = told_apart([float(level) for level in series()], runs, "min")
+    records = [evaluated(run, "min") for run in runs]
+    assert choose(records, "m") == spread_out(expected)
+    assert choose(records, "m", most=100) == expected
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_targets_of_an_accuracy_are_of_the_series_of_its_error(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    runs = [(1 - 10 ** -generator.uniform(0, 3, 6)).tolist() for _ in range(seed + 1)]
+    levels = [float(1 - error) for error in series() if error <= Fraction(1, 2)]
+    expected = told_apart(levels, runs, "max")
+    assert choose([evaluated(run) for run in runs], "m") == spread_out(expected)
+
+
+@pytest.mark.parametrize(
+    ("runs", "better", "expected"),
+    [
+        ([[0.1, 0.978], [0.1, 0.95]], "max", (0.5, 0.8, 0.9, 0.95)),
+        ([[2.3, 0.16], [2.3, 0.3]], "min", (2.0, 1.0, 0.5, 0.2)),
+        ([[0.1, 1.0], [0.1, 0.9]], "max", (0.5, 0.8, 0.9, 0.95)),
+        ([[0.1, 1.0]], "max", (0.5,)),
+        ([[-10.0, 0.0]], "max", (-8.0, -6.0, -4.0, -2.0)),
+        ([[1234.0, -1.0]], "min", (990.0, 740.0, 490.0, 250.0)),
+        ([[-100.0, -99.5]], "max", (-99.9, -99.8, -99.7, -99.6)),
+    ],
+    ids=["accuracy", "loss", "perfect", "perfect at once", "signed", "mixed", "narrow"],
+)
+def test_targets_by_hand(runs: list[list[float]], better: str, expected: tuple[float, ...]) -> None:
+    assert choose([evaluated(run, better) for run in runs], "m") == expected
+
+
+def test_what_most_runs_have_reached_at_iteration_0_is_no_target() -> None:
+    """Of three runs, two begin at 0.6 and one at 0.1; with the fourth it is half of them."""
+    records = [evaluated([start, 0.85]) for start in (0.6, 0.6, 0.1)]
+    assert choose(records, "m") == (0.8,)
+    assert choose([*records, evaluated([0.2, 0.3])], "m") == (0.5, 0.8)
+
+
+def test_a_first_evaluation_after_iteration_0_is_no_start() -> None:
+    assert choose([evaluated([0.6, 0.85], first=50)], "m") == (0.5, 0.8)
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [],
+        [made_record(evaluations=[], metrics={"m": "max"})],
+        [evaluated([math.nan, math.inf], "min")],
+        [evaluated([0.5, 0.5])],
+        [evaluated([1.0, 1.0])],
+        [evaluated([-3.0, -3.0])],
+        [made_record()],
+    ],
+    ids=["no run", "no evaluation", "not finite", "constant", "perfect", "signed", "other metric"],
+)
+def test_without_progress_there_is_no_target(records: list[RunRecord]) -> None:
+    assert choose(records, "m") == ()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_profiles_equal_counting_in_exact_numbers(seed: int) -> None:
+    """Small whole times, so that ratios coincide, with misses and zeros."""
+    generator = np.random.default_rng(seed)
+    table = generator.integers(0 if seed % 2 else 1, 9, (12, 3)).astype(float)
+    table[generator.random(table.shape) < 0.3] = math.inf
+    never = Fraction(10**9)
+
+    def ratio(time: float, least: float) -> Fraction:
+        if time == least:
+            return Fraction(1)
+        return never if math.isinf(time) or least == 0 else Fraction(int(time), int(least))
+
+    solved = [row for row in table.tolist() if min(row) < math.inf]
+    ratios = [[ratio(time, min(row)) for time in row] for row in solved]
+    steps = sorted({found for row in ratios for found in row if found < never})
+    shares = [
+        [sum(row[solver] <= step for row in ratios) / len(ratios) for solver in range(3)]
+        for step in steps
+    ]
+    found = profile(table)
+    np.testing.assert_allclose(found.ratios, [float(step) for step in steps], rtol=1e-15)
+    np.testing.assert_allclose(found.shares, shares, rtol=1e-15)
+    assert (found.instances, found.unsolved) == (len(ratios), 12 - len(ratios))
+
+
+def test_a_profile_by_hand() -> None:
+    """The first solver wins once, ties at zero once and loses once; one instance is too hard."""
+    inf = math.inf
+    found = profile([[1.0, 3.0], [0.0, 0.0], [inf, 2.0], [inf, inf], [0.0, 5.0]])
+    np.testing.assert_array_equal(found.ratios, [1.0, 3.0])
+    np.testing.assert_array_equal(found.shares, [[0.75, 0.5], [0.75, 0.75]])
+    assert (found.instances, found.unsolved) == (4, 1)
+
+
+@pytest.mark.parametrize("times", [np.empty((0, 2)), np.full((3, 2), math.inf)])
+def test_a_profile_of_nothing_is_zero(times: np.ndarray) -> None:
+    found = profile(times)
+    np.testing.assert_array_equal(found.ratios, [1.0])
+    np.testing.assert_array_equal(found.shares, [[0.0, 0.0]])
+    assert (found.instances, found.unsolved) == (0, len(times))
+
+
+def test_a_ratio_beyond_all_floats_is_a_miss() -> None:
+    found = profile([[1e-300, 1e300]])
+    np.testing.assert_array_equal(found.shares, [[1.0, 0.0]])
+
+
+@pytest.mark.parametrize(
+    ("times", "message"),
+    [
+        ([[1.0, math.nan]], "A time is negative or NaN"),
+        ([[1.0, -1.0]], "A time is negative or NaN"),
+        ([1.0, 2.0], r"times has shape \(2,\)"),
+        ([[], []], r"times has shape \(2, 0\)"),
+    ],
+)
+def test_impossible_times_are_refused(times: list[float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        profile(times)

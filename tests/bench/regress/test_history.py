@@ -1,0 +1,254 @@
+"""History: points over time, change points that are changes, and spikes that are not."""
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from bench.cli import app
+from bench.regress import history
+from bench.runs import store
+from bench.runs.record import RunRecord
+from bench.support import console
+from optimizers.errors import UsageError
+from tests.bench.records import made_record
+from tests.bench.regress.repositories import OPTIMIZER, commit, made
+from tests.bench.regress.test_baseline import document
+
+
+def noisy(levels: list[tuple[int, float]], scatter: float, seed: int) -> np.ndarray:
+    generator = np.random.default_rng(seed)
+    values = np.concatenate([np.full(count, level) for count, level in levels])
+    return values * np.exp(generator.normal(0, scatter, len(values)))
+
+
+def test_a_lasting_change_is_found_where_it_happened() -> None:
+    assert history.change_points(noisy([(12, 2.0), (10, 2.3)], 0.01, 0)) == [12]
+    assert history.change_points(noisy([(10, 2.0), (10, 2.3), (10, 2.0)], 0.01, 1)) == [10, 20]
+
+
+@pytest.mark.parametrize("position", [0, 7, 19])
+@pytest.mark.parametrize("height", [1.2, 3.0, 50.0])
+def test_one_spike_is_no_change_point(position: int, height: float) -> None:
+    values = noisy([(20, 2.0)], 0.01, 2)
+    values[position] *= height
+    assert history.change_points(values) == []
+
+
+def test_two_spikes_in_a_row_are_none_either() -> None:
+    values = noisy([(20, 2.0)], 0.01, 3)
+    values[8:10] *= 1.5
+    assert history.change_points(values) == []
+
+
+@pytest.mark.parametrize("levels", [(12, 3), (3, 12), (9, 3, 8)])
+def test_three_points_are_no_change_wherever_they_are(levels: tuple[int, ...]) -> None:
+    """Neither do they drag a neighbour into a segment that is long enough."""
+    heights = [2.0, 2.4, 2.0] if len(levels) == 3 else [2.0, 2.4]
+    for seed in range(20):
+        values = noisy(list(zip(levels, heights, strict=True)), 0.005, seed)
+        assert history.change_points(values) == []
+
+
+def test_four_points_are_a_change_where_they_begin() -> None:
+    for seed in range(20):
+        assert history.change_points(noisy([(12, 2.0), (4, 2.4)], 0.01, seed)) == [12]
+
+
+def test_noise_alone_rarely_makes_a_change_point() -> None:
+    """At most 5 % of 200 series of 30 points with 3 % scatter."""
+    found = sum(bool(history.change_points(noisy([(30, 2.0)], 0.03, seed))) for seed in range(200))
+    assert found <= 10
+
+
+def test_five_percent_in_two_percent_of_scatter_is_found() -> None:
+    """In at least 90 % of 100 series, within two points of where it happened."""
+    found = 0
+    for seed in range(100):
+        changes = history.change_points(noisy([(15, 2.0), (15, 2.1)], 0.02, seed))
+        found += len(changes) == 1 and abs(changes[0] - 15) <= 2
+    assert found >= 90
+
+
+def test_a_change_below_the_threshold_is_none() -> None:
+    assert history.change_points(noisy([(20, 2.0), (20, 2.02)], 0.001, 0)) == []
+
+
+def test_few_points_have_no_change_point() -> None:
+    assert history.change_points([1.0, 1.0, 2.0, 2.0, 2.0]) == []
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Ten sessions, one a day; from the sixth on, SGD takes a half longer, and a commit is why."""
+    monkeypatch.chdir(tmp_path)
+    console._console.cache_clear()
+    made(tmp_path, mine=OPTIMIZER)
+    old = commit(tmp_path, "old")
+    new = commit(tmp_path, "slow it down", mine=OPTIMIZER + "# slower\n")
+    for day in range(10):
+        for role, label, factor in (
+            ("training", "sgd", 1.5 if day >= 5 else 1.0),
+            ("plain_gradient", "plain gradient", 1.0),
+        ):
+            phases = (0.001, 0.004 * factor, 0.004 * factor, 0.001 * factor)
+            record = made_record(
+                label=label,
+                phase_s=phases,
+                losses=[1.0] * 20,
+                minutes=24 * 60 * day,
+                role=role,
+                session=f"day {day}",
+                commit=new if day >= 5 else old,
+                run_id=role.replace("_", "x"),
+            )
+            store.save(record, tmp_path / "results")
+    return tmp_path / "results"
+
+
+def optbench(*arguments: str) -> str:
+    result = CliRunner().invoke(app, ["history", *arguments])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_the_command_names_the_change_and_its_commits(results: Path) -> None:
+    printed = optbench()
+    assert "optbench run" in printed
+    assert "+4" in printed
+    assert "slow it down" in printed
+    assert (results / "report" / "history-total.png").stat().st_size > 5_000
+
+
+def test_settings_and_threads_are_series_of_their_own(results: Path) -> None:
+    others: list[dict[str, Any]] = [{"settings": {"lr": 9}}, {"threads": 1}, {"dtype": "float64"}]
+    for day, fields in enumerate(others):
+        store.save(made_record(minutes=day, session="x", run_id=f"{day}", **fields), results)
+    assert sorted(len(item.points) for item in history.load(results)) == [1, 1, 1, 10]
+
+
+def test_runs_that_shared_the_machine_are_no_points(results: Path) -> None:
+    (before,) = history.load(results)
+    for day, role in enumerate(("training", "plain_gradient")):
+        record = made_record(session="day 3", role=role, run_id=f"{day}", shared=True, minutes=day)
+        store.save(record, results)
+    (after,) = history.load(results)
+    assert after.points.equals(before.points)
+
+
+def test_points_without_commit_or_plain_gradient_do_no_harm(results: Path) -> None:
+    for day, minutes in enumerate((1, 24 * 60 * 5 - 1)):  # beside the change
+        record = made_record(losses=[1.0] * 20, minutes=minutes, session=f"bare {day}")
+        store.save(record, results)
+    (series,) = history.load(results)
+    assert len(series.points) == 12
+    assert series.judged == "relative"
+    (change,) = series.changes
+    assert series.points["when"][change.first] == change.when
+    assert change.ratio == pytest.approx(1.45, rel=0.01)
+    assert "slow it down" in optbench()
+
+
+def test_json_has_points_and_changes(results: Path) -> None:
+    (series,) = json.loads(optbench("--json"))
+    assert len(series["points"]) == 10
+    assert series["judged"] == "relative"
+    (change,) = series["changes"]
+    assert change["first"] == 5
+    assert change["ratio"] == pytest.approx(14.5 / 10, rel=0.01)
+    assert any("slow it down" in line for line in change["log"])
+
+
+def test_files_of_the_suite_are_points_too_and_damaged_ones_are_named(
+    results: Path,
+) -> None:
+    folder = results / "baselines" / "Linux"
+    folder.mkdir(parents=True)
+    (folder / "0001.json").write_text(json.dumps(document({"adam": 1.2})))
+    (folder / "0002.json").write_text("{")
+    with pytest.warns(store.DamagedRecordWarning, match=r"0002.json"):
+        series = history.load(results)
+    (adam,) = [item for item in series if "(suite)" in item.name]
+    assert adam.points["relative"].tolist() == [1.2]
+    assert adam.changes == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--phase", "stp"], "Unknown phase 'stp'. Did you mean 'step'?"),
+        (["--results", "nowhere"], "Results folder 'nowhere' does not exist."),
+        (["-o", "sdg"], "Unknown optimizer in 'results': 'sdg'. Did you mean 'sgd'?"),
+    ],
+)
+def test_wrong_usage_is_one_line(results: Path, arguments: list[str], message: str) -> None:
+    result = CliRunner().invoke(app, ["history", *arguments])
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def made_sessions() -> list[RunRecord]:
+    """Three sessions of two problems with two labels and their plain gradients, all different."""
+    records: list[RunRecord] = []
+    factors = iter(np.random.default_rng(0).uniform(1, 3, 100))
+    for session, problem in itertools.product(("a", "b", "c"), ("mnist_cnn", "mnist_mlp")):
+        for role, label in (
+            ("training", "sgd"), ("training", "adam"), ("training", "adam"),
+            ("plain_gradient", "plain gradient"), ("plain_gradient", "plain gradient"),
+        ):  # fmt: skip
+            phases = (0.001, *(0.003 * next(factors) for _ in range(3)))
+            record = made_record(
+                problem=problem, label=label, role=role, session=session, phase_s=phases,
+                losses=[1.0] * 20, minutes=len(records), run_id=f"{len(records):016}",
+            )  # fmt: skip
+            records.append(record)
+    return records
+
+
+@pytest.mark.parametrize("phase", ["forward", "backward", "step", "total"])
+def test_a_point_is_the_mean_time_and_its_ratio_to_the_session_s_plain_gradient(phase: str) -> None:
+    records = made_sessions()
+    found = history.series(records[::-1], [], phase)
+    assert len(found) == 4
+    for item in found:
+        problem, label = item.points["problem"][0], item.points["label"][0]
+        assert len(item.points) == 3
+        for session, (_, point) in zip("abc", item.points.iterrows(), strict=True):
+            here = [r for r in records if (r.session, r.config["problem"]) == (session, problem)]
+            runs = [r for r in here if r.label == label]
+            plain = [
+                r.values["forward_s"] + r.values["backward_s"]
+                for r in here
+                if r.role == "plain_gradient"
+            ]
+            times = [r.seconds if phase == "total" else r.values[f"{phase}_s"] for r in runs]
+            seconds = np.mean(times)
+            assert point["seconds"] == pytest.approx(seconds)
+            assert point["relative"] == pytest.approx(seconds / np.median(plain))
+
+
+def test_a_session_s_plain_gradient_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many runs it is compared with: or time would grow with their square."""
+    sizes: list[int] = []
+
+    def counted(yardsticks: list[RunRecord]) -> float:
+        sizes.append(len(yardsticks))
+        return 0.01
+
+    monkeypatch.setattr(history, "plain_gradient_s", counted)
+    assert len(history.series(made_sessions(), [])) == 4
+    assert sizes == [2] * 6
+
+
+def test_nothing_has_no_series(tmp_path: Path) -> None:
+    assert history.series([], []) == []
+    assert history.baselines(tmp_path) == []
+
+
+def test_an_empty_folder_says_how_to_fill_it(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="holds no timings: run 'optbench run'"):
+        history.load(tmp_path)

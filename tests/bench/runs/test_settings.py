@@ -1,0 +1,159 @@
+"""The command line's little languages."""
+
+import math
+from typing import Any
+
+import pytest
+
+from bench.runs.settings import (
+    Entry,
+    comparison_specs,
+    parse_optimizers,
+    parse_seeds,
+    parse_settings,
+    parse_until,
+    parse_value,
+)
+from bench.runs.spec import RunSpec
+from optimizers import UsageError
+
+
+def test_optimizers_with_and_without_labels() -> None:
+    found = parse_optimizers(["fast=sgd,slow=sgd", "torch.optim:NAdam", "mine=torch.optim:Adam"])
+    assert found == [
+        Entry("fast", "sgd"),
+        Entry("slow", "sgd"),
+        Entry("NAdam", "torch.optim:NAdam"),
+        Entry("mine", "torch.optim:Adam"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["sgd,sgd"], r"The label 'sgd' is used twice.*'sgd2=sgd'"),
+        (["sgd,"], r"Optimizer '' is not valid: write NAME or LABEL=NAME"),
+        (["=sgd"], r"Optimizer '=sgd' is not valid"),
+        (["fast="], r"Optimizer 'fast=' is not valid"),
+        (["a.b=sgd"], r"The label 'a\.b' is not valid: it has no dot"),
+    ],
+)
+def test_wrong_optimizers_are_told(options: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        parse_optimizers(options)
+
+
+def test_a_setting_without_label_goes_to_every_optimizer_that_has_it() -> None:
+    entries = parse_optimizers(["diag_ggn_mc,sgd,slow=sgd"])
+    found = parse_settings(["damping=2", "lr=0.5", "slow.lr=0.1"], entries)
+    assert found == {
+        "diag_ggn_mc": {"damping": 2, "lr": 0.5},
+        "sgd": {"lr": 0.5},
+        "slow": {"lr": 0.1},
+    }
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("lr", r"Setting 'lr' is not valid: write KEY=VALUE or LABEL\.KEY=VALUE"),
+        ("=1", r"Setting '=1' is not valid"),
+        (".lr=1", r"Setting '\.lr=1' is not valid"),
+        ("dampin=1", r"Unknown hyperparameter 'dampin'\. Did you mean 'damping'"),
+        ("sdg.lr=1", r"Unknown label 'sdg'\. Did you mean 'sgd'"),
+    ],
+)
+def test_wrong_settings_are_told(assignment: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        parse_settings([assignment], parse_optimizers(["diag_ggn_mc,sgd"]))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1", 1),
+        ("0.5", 0.5),
+        (".5", 0.5),
+        ("1e-3", 1e-3),
+        ("true", True),
+        ("False", False),
+        ("none", None),
+        ("0.9,0.99", (0.9, 0.99)),
+        ("(0.9, 0.99)", (0.9, 0.99)),
+        ("strong_wolfe", "strong_wolfe"),
+        ('"quoted"', '"quoted"'),
+        ("inf", math.inf),
+    ],
+)
+def test_values(text: str, value: Any) -> None:
+    found = parse_value(text)
+    assert (found, type(found)) == (value, type(value))
+
+
+def test_until() -> None:
+    assert parse_until(None) is None
+    assert parse_until("accuracy=0.97") == ("accuracy", 0.97)
+
+
+@pytest.mark.parametrize("text", ["accuracy", "=1", "accuracy=high"])
+def test_wrong_until_is_told(text: str) -> None:
+    with pytest.raises(UsageError, match=r"--until '.*' is not valid: write METRIC=VALUE"):
+        parse_until(text)
+
+
+def test_a_comparison_runs_seed_by_seed() -> None:
+    specs = comparison_specs(RunSpec(problem="quadratic"), ["adam,sgd"], ["lr=0.5"], seeds=[0, 1])
+    assert [(spec.label, spec.seed) for spec in specs] == [
+        ("adam", 0),
+        ("sgd", 0),
+        ("adam", 1),
+        ("sgd", 1),
+    ]
+    assert all(spec.hyperparameters == {"lr": 0.5} for spec in specs)
+
+
+def test_a_bare_comparison_takes_all_built_in_optimizers() -> None:
+    specs = comparison_specs(RunSpec(), [], [], seeds=[0, 1, 2])
+    assert len(specs) == 12
+    assert {spec.problem for spec in specs} == {"mnist_cnn"}
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"),
+    [
+        ("3", [0, 1, 2]),
+        ("100-102", [100, 101, 102]),
+        ("5, 7", [5, 7]),
+        ("7-7", [7]),
+        ("1-2,9", [1, 2, 9]),
+    ],
+)
+def test_seeds_are_a_number_or_a_list(text: str, seeds: list[int]) -> None:
+    assert parse_seeds(text) == seeds
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "", "3-1", "1,1", "a", "1.5", "2-"])
+def test_wrong_seeds_are_told(text: str) -> None:
+    with pytest.raises(UsageError, match=f"--seeds '{text}' is not valid: write how many"):
+        parse_seeds(text)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"iterations": None}, "A run needs a budget: iterations, seconds, or both"),
+        ({"iterations": 0}, "iterations=0 is not valid: it is a whole number >= 1"),
+        ({"batch_size": -1}, "batch_size=-1 is not valid"),
+        ({"seconds": 0.0}, "seconds=0.0 is not valid: it is a number > 0"),
+        ({"seconds": math.nan}, "seconds=nan is not valid"),
+        ({"eval_every": -1}, "eval_every=-1 is not valid"),
+        ({"eval_every": 0, "until": ("loss", 1.0)}, "eval_every=0 is not valid with until"),
+        ({"seed": -1}, "seed=-1 is not valid"),
+        ({"dtype": "float16"}, "Unknown dtype 'float16'. Did you mean 'float64'"),
+        ({"split": "train"}, "Unknown split 'train'"),
+    ],
+    ids=str,
+)
+def test_a_runs_fields_are_checked(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message.replace(".", r"\.")):
+        RunSpec(**fields)
