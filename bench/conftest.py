@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from bench.errors import UsageError
 from bench.machine import allocator, environment
 from optimizers import REGISTRY
-from optimizers.errors import UsageError
 
 ROUNDS = 30
 STORAGE = "results/baselines"

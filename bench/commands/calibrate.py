@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bench.commands import shared
+from bench.errors import UsageError
 from bench.support import console
-from optimizers.errors import UsageError
 
 if TYPE_CHECKING:
     from bench.regress.calibration.trials import Settings

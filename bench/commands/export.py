@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.commands import shared
+from bench.errors import UsageError, unknown
 from bench.support import console
-from optimizers.errors import UsageError, unknown
 
 if TYPE_CHECKING:
     from bench.runs.export import Table
@@ -50,6 +50,7 @@ def export(
     """
     from bench.comparison import export as compared
     from bench.runs import export as exporting
+    from bench.sweeps import file as sweep_file
 
     folders = results or [Path("results")]
     if format_ not in exporting.FORMATS:
@@ -62,7 +63,7 @@ def export(
     found = exporting.sources(folders)
     tables = exporting.tables(found)
     if table is None or table in compared.FIELDS:
-        tables |= compared.tables(found, folders)
+        tables |= compared.tables(found, sweep_file.names(folders))
     if table is not None:
         _print(tables[table], format_)
         return

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bench.commands import shared
+from bench.errors import unknown
 from bench.support import console
 from bench.support.strict_json import with_nulls
-from optimizers.errors import unknown
 
 if TYPE_CHECKING:
     from bench.regress.history import Change, Series
@@ -36,6 +36,7 @@ def history(
     from bench.regress import history as throughput
     from bench.report.figures import history as history_figure
     from bench.report.figures import style
+    from bench.statistics.change_points import MIN_SEGMENT
     from bench.statistics.launches import QUANTITIES
 
     if phase not in QUANTITIES:
@@ -54,7 +55,7 @@ def history(
         for change in item.changes:
             _tell(item, change)
     if not any(item.changes for item in series):
-        console.say(f"No change point (at least {throughput.MIN_SEGMENT} sessions on either side).")
+        console.say(f"No change point (at least {MIN_SEGMENT} sessions on either side).")
     drawn = sorted(series, key=lambda item: (-len(item.changes), -len(item.points)))[:_DRAWN]
     png, _ = style.save(history_figure.history(drawn), results / "report" / f"history-{phase}")
     some = f" ({len(drawn)} of {len(series)} series)" if len(drawn) < len(series) else ""
@@ -62,7 +63,7 @@ def history(
 
 
 def _table(series: Sequence["Series"]) -> tuple[list[str], list[list[str]]]:
-    from bench.comparison import tables
+    from bench.support import numbers
 
     header = ["series", "sessions", "last", "ms then", "cost then", "changes"]
     return header, [
@@ -70,7 +71,7 @@ def _table(series: Sequence["Series"]) -> tuple[list[str], list[list[str]]]:
             item.name,
             str(len(item.points)),
             f"{item.points['when'].iloc[-1]:%Y-%m-%d}",
-            tables.milliseconds(item.points["seconds"].iloc[-1]),
+            numbers.milliseconds(item.points["seconds"].iloc[-1]),
             _cost(item.points["relative"].iloc[-1]),
             str(len(item.changes)),
         ]
@@ -83,12 +84,12 @@ def _cost(relative: float) -> str:
 
 
 def _tell(series: "Series", change: "Change") -> None:
-    from bench.comparison import tables
     from bench.regress import history as throughput
+    from bench.support import numbers
 
     judged = series.judged
     levels = [
-        tables.milliseconds(level) + " ms" if judged == "seconds" else _cost(level)
+        numbers.milliseconds(level) + " ms" if judged == "seconds" else _cost(level)
         for level in (change.before, change.after)
     ]
     before, after = (commit[:12] if commit else "unknown" for commit in change.commits)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.commands import shared
+from bench.errors import UsageError
 from bench.support import console
 from bench.support.strict_json import with_nulls
-from optimizers.errors import UsageError
 
 if TYPE_CHECKING:
     from bench.sweeps.file import SweepRecord

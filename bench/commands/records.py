@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from bench.commands import shared
+from bench.errors import unknown
 from bench.support import console
 from bench.support.strict_json import with_nulls
-from optimizers.errors import unknown
 
 
 @shared.in_one_line
@@ -32,11 +32,11 @@ def list_(
 
 
 def _list_optimizers() -> None:
-    from bench.comparison import tables
+    from bench.runs import settings
     from optimizers import REGISTRY
 
     body = [
-        [spec.name, spec.summary, tables.settings(spec.defaults), spec.settings_source]
+        [spec.name, spec.summary, settings.written(spec.defaults), spec.settings_source]
         for spec in REGISTRY.entries.values()
     ]
     body += [[point.name, f"plug-in {point.value}", "", ""] for point in REGISTRY.installed()]
@@ -80,10 +80,10 @@ def show(
     as_json: shared.AsJson = False,
 ) -> None:
     """Show one stored run: what it was, where it ran, how it ended."""
-    from bench.comparison import tables
-    from bench.runs import store
+    from bench.runs import settings, store
     from bench.runs.record import PHASE_COLUMNS, PHASES
     from bench.statistics.intervals import per_iteration
+    from bench.support import numbers
 
     records = store.load(results)
     matches = [record for record in records if record.key.startswith(run)]
@@ -99,12 +99,12 @@ def show(
         "status": record.status
         + (f" at iteration {record.diverged_at}" if record.diverged_at is not None else ""),
         "problem": f"{config['problem']}, batch size {config['batch_size']}, {config['dtype']}",
-        "optimizer": f"{config['optimizer']} ({tables.settings(config['hyperparameters'])})",
+        "optimizer": f"{config['optimizer']} ({settings.written(config['hyperparameters'])})",
         "seed": config["seed"],
         "data": f"{record.data['detail']} ({record.data['origin']})",
         "iterations": len(record.values["loss"]),
         "ms per iteration": ", ".join(
-            f"{phase} {tables.milliseconds(per_iteration([record.values[column]]))}"
+            f"{phase} {numbers.milliseconds(per_iteration([record.values[column]]))}"
             for phase, column in zip(PHASES, PHASE_COLUMNS, strict=True)
         ),
         "evaluations": "; ".join(

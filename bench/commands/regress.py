@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.commands import shared
+from bench.errors import UsageError
 from bench.runs import settings as options
 from bench.runs.spec import RunSpec
 from bench.support import console
 from bench.support.strict_json import with_nulls
-from optimizers.errors import UsageError
 
 if TYPE_CHECKING:
     from bench.regress.compare import Comparison
@@ -262,11 +262,11 @@ def _specs(problems: str, optimizers: Sequence[str], settings: Sequence[str]) ->
 
 def _command(spec: RunSpec, common: Sequence[str]) -> str:
     """What measures one benchmark again."""
-    from bench.comparison import tables
+    from bench.runs import settings
 
     words = ["optbench", "regress", *common, "-p", spec.problem]
     words += ["-o", f"{spec.label}={spec.optimizer}"]
-    for assignment in tables.assignments(spec.hyperparameters):
+    for assignment in settings.assignments(spec.hyperparameters):
         words += ["--set", f"{spec.label}.{assignment}"]
     return shlex.join(words)
 

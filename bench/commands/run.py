@@ -118,10 +118,10 @@ def _conclude(outcome: "Comparison", results: Path, *, as_json: bool) -> None:
     """Print the summary of a comparison and write its report."""
     from bench.comparison.summary import summarise
     from bench.report import contents, writer
-    from bench.runs import stability, store
+    from bench.runs import store, yardsticks
 
     rows = summarise(outcome.training, outcome.yardsticks, outcome.memory)
-    verdict = stability.verdict(outcome.yardsticks)
+    verdict = yardsticks.verdict(outcome.yardsticks)
     first = outcome.training[0]
     if not as_json:  # before the report, so that nothing can come between
         _print_summary(rows, first, verdict)

@@ -12,10 +12,8 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from bench.regress.launch import SideError
+from bench.errors import SideError, UsageError, WorkersError
 from bench.support import console
-from bench.sweeps.workers import WorkersError
-from optimizers.errors import UsageError
 
 REPORT = "report"
 FAILED, WRONG_USAGE, REGRESSION, INTERRUPTED = 1, 2, 3, 130

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bench.commands import recommend, shared
+from bench.errors import UsageError
 from bench.support import console
-from optimizers.errors import UsageError
 
 if TYPE_CHECKING:
     from bench.sweeps.experiment import Experiment
@@ -101,13 +101,14 @@ def sweep(
     A bare 'optbench sweep' sweeps damping and learning rate of diag_ggn_mc on mnist_cnn. Runs that
     are stored are not run again: after whatever stopped it, the same command goes on.
     """
+    from bench.errors import WorkersError
     from bench.sweeps import file as records
-    from bench.sweeps.experiment import Experiment, read_yaml
+    from bench.sweeps.experiment import Experiment
+    from bench.sweeps.experiment_file import read_yaml
     from bench.sweeps.objective import parse_objective
     from bench.sweeps.progress import SweepProgress
     from bench.sweeps.sweep import Sweeper
     from bench.sweeps.worker import Conditions
-    from bench.sweeps.workers import WorkersError
 
     fields: dict[str, Any] = {}
     yaml = ""
@@ -186,8 +187,9 @@ def sweep(
 
 def _pool(what: "Experiment", jobs: int | None, scheduler: str | None, *, timed: bool) -> "Pool":
     """The workers that were asked for."""
+    from bench.sweeps.dask import DaskPool
+    from bench.sweeps.local import LocalPool, default_jobs, gpus
     from bench.sweeps.worker import start_local_worker
-    from bench.sweeps.workers import DaskPool, LocalPool, default_jobs, gpus
 
     if scheduler is None:
         jobs = jobs or (1 if timed else default_jobs(what.device))

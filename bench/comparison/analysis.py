@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from bench.comparison import targets
 from bench.comparison.groups import Group
-from bench.comparison.summary import Row, Yardsticks, summarise
-from bench.comparison.targets import Profile, Reach
+from bench.comparison.summary import Row, summarise
+from bench.comparison.targets import Reach
 from bench.runs.record import DONE, PHASES, RunRecord
+from bench.runs.yardsticks import Yardsticks
 from bench.statistics import intervals
 from bench.statistics.intervals import Spread
+from bench.statistics.profiles import Profile, profile
 from bench.statistics.ranking import Ranking, rank
 
 COSTS = (*(f"{phase}_s" for phase in PHASES), "iteration_s", "plain_gradients")
@@ -234,7 +236,7 @@ def profiles(analyses: Sequence[Analysis]) -> Profiles | None:
     for unit in ("iterations", "seconds"):
         times = _instances(having, labels, unit)
         if len(times) > 1:
-            by_unit[unit] = targets.profile(times)
+            by_unit[unit] = profile(times)
     if not by_unit:
         return None
     return Profiles(

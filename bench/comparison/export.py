@@ -8,7 +8,6 @@ lost runs), or empty where nothing can be told.
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -20,7 +19,6 @@ from bench.runs import store
 from bench.runs.export import Source, Table
 from bench.runs.views import printable
 from bench.statistics.intervals import Spread
-from bench.sweeps.file import FOLDER
 
 _INTERVAL = {
     "median": pa.float64(),
@@ -51,15 +49,13 @@ _UNITS = {
 }
 
 
-def tables(found: Iterable[Source], folders: Iterable[Path]) -> dict[str, Table]:
+def tables(found: Iterable[Source], sweeps: Iterable[str]) -> dict[str, Table]:
     """Both tables, by name.
 
     Args:
         found: The records.
-        folders: The results folders that they are from: what belongs to a sweep of theirs is no
-            comparison.
+        sweeps: Names of sweeps: their runs are no comparison.
     """
-    sweeps = [path.stem for folder in folders for path in (folder / FOLDER).glob("*.json")]
     records = (store.read(source.path) for source in found)
     analyses = [analyse(group) for group in groups.split(records, sweeps)]
     rows = {"summary": _summary(analyses), "time_to_target": _times(analyses)}

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from bench.comparison import tables
 from bench.comparison.summary import CONDITIONS
+from bench.runs import settings
 from bench.runs.record import DONE, RunRecord
 
 _UNSET = object()
@@ -167,7 +167,7 @@ def _difference(record: RunRecord, others: Sequence[RunRecord]) -> str:
             )
         ]
         given = {name: own[name] for name in differing if name in own}
-        told += tables.assignments(given)
+        told += settings.assignments(given)
         told += [f"without {name}" for name in differing if name not in own]
         if told:
             break

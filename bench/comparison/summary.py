@@ -1,21 +1,19 @@
 """What a comparison says, in numbers: one row per label."""
 
-import bisect
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import Any
 
 import numpy as np
 
+from bench.errors import UsageError
 from bench.runs.record import DONE, PHASE_COLUMNS, PHASES, RunRecord
+from bench.runs.yardsticks import Yardsticks
 from bench.statistics import intervals
 from bench.statistics.intervals import Spread
-from optimizers.errors import UsageError
 
-YARDSTICK_WARMUP = 5
 CONDITIONS: Mapping[str, Callable[[RunRecord], object]] = {
     "problem": lambda record: record.config["problem"],
     "data": lambda record: record.data["name"],
@@ -129,54 +127,6 @@ def require_comparable(records: Sequence[RunRecord]) -> None:
     differing = [f"{name} ({', '.join(values)})" for name, values in found.items() if values[1:]]
     if differing:
         raise UsageError(f"These runs cannot be compared: they differ in {'; '.join(differing)}.")
-
-
-def yardstick_blocks_s(yardsticks: Sequence[RunRecord]) -> list[float]:
-    """Seconds per plain gradient of each yardstick run: forward and backward, warmed up."""
-    return [plain_gradient_s([record]) for record in yardsticks if len(record.seconds)]
-
-
-class Yardsticks:
-    """Plain-gradient runs, to be found by the training runs that they stand around."""
-
-    def __init__(self, records: Sequence[RunRecord]) -> None:
-        """Index records by session and time.
-
-        Args:
-            records: Plain-gradient records; empty ones are left out.
-        """
-        sessions: dict[str, list[RunRecord]] = {}
-        for record in sorted(records, key=lambda record: record.started_at):
-            if len(record.seconds):
-                sessions.setdefault(record.session, []).append(record)
-        self._sessions: dict[str, tuple[list[datetime], list[RunRecord]]] = {
-            session: ([record.started_at for record in own], own)
-            for session, own in sessions.items()
-        }
-
-    def around(self, record: RunRecord) -> float:
-        """Seconds of a plain gradient right before and after a run: drift hits both alike.
-
-        Args:
-            record: A training run.
-
-        Returns:
-            The median of the session's yardsticks next to it; NaN if it has none.
-        """
-        starts, own = self._sessions.get(record.session, ([], []))
-        place = bisect.bisect_right(starts, record.started_at)
-        near = own[max(0, place - 1) : place + 1]
-        return plain_gradient_s(near) if near else math.nan
-
-
-def plain_gradient_s(yardsticks: Sequence[RunRecord]) -> float:
-    """Seconds of a plain gradient: forward and backward, warmed up.
-
-    The median over iterations: nothing happens only every k-th time, and bursts do not count.
-    """
-    gradients = [r.values["forward_s"] + r.values["backward_s"] for r in yardsticks]
-    warm = [run[min(YARDSTICK_WARMUP, len(run) // 2) :] for run in gradients]
-    return float(np.median(np.concatenate(warm)))
 
 
 def _row(

@@ -1,11 +1,11 @@
 """A summary's rows as cells of text, for the terminal and for Markdown alike."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from bench.comparison.summary import Row
 from bench.runs.record import PHASES
 from bench.statistics.intervals import FINAL_WINDOW, Spread
+from bench.support.numbers import change, memory, milliseconds, spread, statuses
 
 Table = tuple[list[str], list[list[str]]]
 
@@ -95,53 +95,5 @@ def notes(rows: Sequence[Row]) -> list[str]:
     return [*NOTES, *([CURVATURE_NOTE] if any(row.curvature for row in rows) else [])]
 
 
-def change(first: float, last: float) -> str:
-    """Two significant digits of each, such as ``0.00012 → 0.0031``; one number if they agree."""
-    shown = ["–" if value != value else f"{value:.2g}" for value in (first, last)]
-    return " → ".join(dict.fromkeys(shown))
-
-
-def spread(value: Spread | None, digits: int | None = None, unit: str = "") -> str:
-    """Median with interval, such as ``0.187 (0.172–0.201)``; without one of a single run."""
-    if value is None:
-        return "–"
-
-    def show(number: float) -> str:
-        return f"{number:.{digits}f}" if digits is not None else f"{number:#.3g}".rstrip(".")
-
-    if value.count == 1:
-        return show(value.median) + unit
-    return f"{show(value.median)}{unit} ({show(value.low)}–{show(value.high)})"
-
-
-def milliseconds(seconds: float) -> str:
-    """Three significant digits in ms; a dash for NaN."""
-    return "–" if seconds != seconds else f"{1e3 * seconds:#.3g}".rstrip(".")
-
-
 def _milliseconds(seconds: Spread | None) -> str:
     return "–" if seconds is None else milliseconds(seconds.median)
-
-
-def memory(count: Spread | None) -> str:
-    """A median of bytes as MiB."""
-    return "–" if count is None else f"{count.median / 2**20:.0f} MiB"
-
-
-def statuses(counts: Mapping[str, int]) -> str:
-    """Such as ``3 completed`` or ``2 completed, 1 diverged``."""
-    return ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
-
-
-def settings(values: Mapping[str, Any]) -> str:
-    """Hyperparameters as ``lr=0.003, betas=0.9,0.99``, each as ``--set`` takes it."""
-    return ", ".join(assignments(values)) or "its own defaults"
-
-
-def assignments(values: Mapping[str, Any]) -> list[str]:
-    """Hyperparameters as ``--set`` takes them, without a label."""
-    texts = {
-        name: ",".join(map(str, value)) if isinstance(value, (list, tuple)) else value
-        for name, value in values.items()
-    }
-    return [f"{name}={text}" for name, text in texts.items()]

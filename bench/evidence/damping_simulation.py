@@ -22,7 +22,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.statistics import selection
-from bench.statistics.selection import Array, Selection
+from bench.statistics.dunnett import Array
+from bench.statistics.selection import Selection
 
 RESULT = "simulation.csv"
 REPETITIONS = 2000

@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import stats
 
 from bench.machine import allocator
-from bench.problems.mnist_files import batch_indices
+from bench.problems.data import batch_indices
 from bench.runs.spec import RunSpec
 from bench.training import loop
 from bench.training.prepare import Prepared, prepare

@@ -2,7 +2,7 @@
 
 import torch
 
-from optimizers.errors import UsageError
+from bench.errors import UsageError
 
 
 def resolve(name: str) -> torch.device:

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from bench.problems.mnist_files import DataSource, TensorData
+from bench.problems.data import DataSource, TensorData
 
 Direction = Literal["min", "max"]
 _EVALUATION_BATCH = 500  # glibc maps larger activations anew every time, which costs a third

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.problems.mnist_files import DataSource, TensorData
+from bench.problems.data import DataSource, TensorData
 from bench.problems.problem import Problem
 from bench.problems.spec import ProblemOptions
 

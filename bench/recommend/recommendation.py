@@ -14,139 +14,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bench.statistics.selection import CONFIDENCE, Array, Selection, select
+from bench.recommend.swept import Swept, Trial
+from bench.recommend.warnings import edges, missing_runs, nothing, separation
+from bench.statistics.dunnett import CONFIDENCE, Array
+from bench.statistics.selection import select
 from bench.support.strict_json import with_nulls
-from bench.support.text import plural
-
-WORSE_RATIO = 1.1
-WORSE_SHARE = 0.005
-_MOST_SEEDS = 100
-NOT_RUN, FAILED = "not run", "failed"
-_EQUAL = 1e-4
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measure:
-    """What settings are judged by.
-
-    Attributes:
-        name: Such as ``val_loss``, ``val_accuracy`` or ``time_to(val_accuracy=0.95)``.
-        better: Whether small or large values are better.
-        logarithmic: Whether logarithms are compared (losses, times), so that differences are
-            ratios.
-        unit: Of the values, or empty.
-    """
-
-    name: str
-    better: Literal["min", "max"]
-    logarithmic: bool = False
-    unit: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trial:
-    """One setting, trained with the full budget.
-
-    Attributes:
-        settings: The swept hyperparameters, in the order of the axes.
-        scores: By seed, of the runs that have a finite one.
-        lost: By seed, of the other runs: ``diverged``, ``missed the target``, ``failed`` or
-            ``not run``.
-    """
-
-    settings: Mapping[str, Any]
-    scores: Mapping[int, float]
-    lost: Mapping[int, str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Dropped:
-    """A setting that successive halving gave up.
-
-    Attributes:
-        settings: The swept hyperparameters.
-        iterations: Budget after which it was dropped.
-        score: Its mean then; NaN if it had none.
-    """
-
-    settings: Mapping[str, Any]
-    iterations: int
-    score: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Swept:
-    """All that was swept of one label.
-
-    Attributes:
-        label: How the optimizer is called in tables and figures.
-        optimizer: Its name in the registry.
-        axes: Values by hyperparameter: numbers, or words and tuples (categories).
-        measure: What settings are judged by.
-        trials: The settings that were trained with the full budget.
-        dropped: Those that were not.
-        scattered: Whether the settings lie anywhere instead of on a grid.
-        pending: Seeds that not all settings were run with yet; they count for none.
-    """
-
-    label: str
-    optimizer: str
-    axes: Mapping[str, tuple[Any, ...]]
-    measure: Measure
-    trials: Sequence[Trial]
-    dropped: Sequence[Dropped] = ()
-    scattered: bool = False
-    pending: Sequence[int] = ()
-
-    @property
-    def cells(self) -> int:
-        """How many settings were swept, those that were dropped included."""
-        return len(self.trials) + len(self.dropped)
-
-    @property
-    def seeds(self) -> list[int]:
-        """The seeds that settings were trained with."""
-        return sorted({seed for trial in self.trials for seed in (*trial.scores, *trial.lost)})
-
-    @property
-    def numeric_axes(self) -> list[str]:
-        """The axes whose values are numbers, damping first."""
-        names = [name for name, values in self.axes.items() if all(map(_is_number, values))]
-        return sorted(names, key=lambda name: name != "damping")
-
-    @property
-    def usable(self) -> list[Trial]:
-        """The settings that have a score of every seed."""
-        seeds = set(self.seeds)
-        return [trial for trial in self.trials if seeds and seeds == trial.scores.keys()]
-
-    @property
-    def compares_logarithms(self) -> bool:
-        """Whether logarithms are compared: not if a score has none."""
-        scores = [score for trial in self.trials for score in trial.scores.values()]
-        return self.measure.logarithmic and all(score > 0 for score in scores)
-
-    def score(self, trial: Trial) -> float:
-        """A setting's mean over seeds: the geometric one where logarithms are compared.
-
-        NaN if it has no score.
-        """
-        if not trial.scores:
-            return math.nan
-        values = np.array(list(trial.scores.values()), dtype=float)
-        if self.compares_logarithms:
-            return float(np.exp(np.log(values).mean()))
-        return float(values.mean())
-
-    def behind(self, trial: Trial, other: Trial) -> float:
-        """How much worse a setting is than another one.
-
-        A ratio where logarithms are compared (1.2: a fifth worse), a difference otherwise.
-        """
-        ours, theirs = self.score(trial), self.score(other)
-        if self.compares_logarithms:
-            return ours / theirs if self.measure.better == "min" else theirs / ours
-        return ours - theirs if self.measure.better == "min" else theirs - ours
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -276,7 +148,7 @@ def recommend(
     if not usable:
         return Recommendation(
             swept=swept, best=None, chosen=None, plateau=[], confidence=confidence, noise=math.nan,
-            critical_difference=math.nan, seeds=len(seeds), ranges={}, warnings=[_nothing(swept)],
+            critical_difference=math.nan, seeds=len(seeds), ranges={}, warnings=[nothing(swept)],
         )  # fmt: skip
     values = np.array([[trial.scores[seed] for seed in seeds] for trial in usable], dtype=float)
     costs = np.log(values) if swept.compares_logarithms else values
@@ -300,48 +172,11 @@ def recommend(
             if name in chosen.settings
         },
         warnings=[
-            *_missing_runs(swept),
-            *_separation(swept, found, len(plateau), values),
-            *_edges(swept, best, chosen, with_label=with_label),
+            *missing_runs(swept),
+            *separation(swept, found, len(plateau), values),
+            *edges(swept, best, chosen, with_label=with_label),
         ],
     )
-
-
-def next_grid(values: Sequence[float], centre: float) -> str | None:
-    """The values of a grid that has one of this grid's ends in its middle.
-
-    As many values with the same ratio or step. If these are not equal, or equal steps would lead
-    to zero, the outermost ratio goes on, as a list.
-
-    Args:
-        values: The values of the present grid.
-        centre: The smallest or the largest of them.
-
-    Returns:
-        Such as ``1e-09:0.001:log7``, as ``--grid KEY=`` takes it; ``None`` where there is no way
-        on, such as below 0.
-    """
-    grid = sorted(float(value) for value in values)
-    count, low = len(grid), centre == grid[0]
-    outer, inner = count // 2, count - 1 - count // 2
-    below, above = (outer, inner) if low else (inner, outer)
-    if grid[0] > 0 and _equal(np.diff(np.log(grid))):
-        ratio = (grid[-1] / grid[0]) ** (1 / (count - 1))
-        return f"{centre / ratio**below:g}:{centre * ratio**above:g}:log{count}"
-    step = (grid[-1] - grid[0]) / (count - 1)
-    start = centre - below * step
-    if _equal(np.diff(grid)) and (start > _EQUAL * step or grid[0] < 0 or not low):
-        return f"{start:g}:{centre + above * step:g}:lin{count}"
-    positive = [value for value in grid if value > 0]
-    if len(positive) < 2 or grid[0] < 0 or centre <= 0:
-        return None
-    edge = positive[0] / positive[1] if low else positive[-1] / positive[-2]
-    beyond = [centre * edge**power for power in range(1, outer + 1)]
-    if grid[-1] < 1 < beyond[-1]:
-        return None  # uneven values below 1 may be factors, such as momentum, that end there
-    within = [value for value in positive if value != centre]
-    within = within[:inner] if low else within[len(within) - min(inner, len(within)) :]
-    return ",".join(f"{value:g}" for value in sorted([*within, centre, *beyond]))
 
 
 def _squared_steps(swept: Swept, trials: Sequence[Trial]) -> Array:
@@ -404,120 +239,8 @@ def _stop(swept: Swept, settings: Mapping[str, Any], best: Trial, value: float) 
     return Stop(why="absent", value=value)
 
 
-def _nothing(swept: Swept) -> str:
-    lost = Counter(reason for trial in swept.trials for reason in trial.lost.values())
-    runs = sum(lost.values()) + sum(len(trial.scores) for trial in swept.trials)
-    if not runs:
-        return f"No setting of {swept.label} was trained: there is nothing to recommend."
-    if len(lost) == 1 and lost.total() == runs:
-        return (
-            f"All {runs} runs of {swept.label} {what_became(*lost)}: there is nothing to recommend."
-        )
-    return (
-        f"No setting of {swept.label} has a score of every seed ({_counts(lost)} of {runs} runs): "
-        "there is nothing to recommend."
-    )
-
-
-def _missing_runs(swept: Swept) -> list[str]:
-    missing = [
-        [reason for reason in trial.lost.values() if reason in (FAILED, NOT_RUN)]
-        for trial in swept.trials
-    ]
-    lost = Counter(reason for reasons in missing for reason in reasons)
-    waiting = [
-        f"Seed {seed} is left out: not all settings of {swept.label} were run with it yet."
-        for seed in swept.pending
-    ]
-    if not lost:
-        return waiting
-    runs, settings = lost.total(), sum(bool(reasons) for reasons in missing)
-    return [
-        *waiting,
-        f"{plural(runs, 'run')} of {plural(settings, 'setting')} of {swept.label} "
-        f"{'is' if runs == 1 else 'are'} missing ({_counts(lost)}): the picture is incomplete.",
-    ]
-
-
-def _separation(swept: Swept, found: Selection, members: int, values: Array) -> list[str]:
-    cells, seeds = values.shape
-    if seeds == 1:
-        return [
-            "One seed cannot tell settings apart: the best one may be no more than lucky; sweep "
-            "with at least 3 seeds."
-        ]
-    if cells == 1:
-        return [
-            f"Only 1 of {swept.cells} settings of {swept.label} has a score of every seed: there "
-            "is no other one to compare it with."
-        ]
-    if 2 * members <= cells:
-        return []
-    means = values.mean(axis=1)
-    if swept.compares_logarithms:
-        wanted, worse = math.log(WORSE_RATIO), f"{WORSE_RATIO - 1:.0%} worse".replace("%", " %")
-        seen = f"a factor of {math.exp(found.difference):.3g}"
-    else:
-        share = swept.measure.better == "max" and values.min() >= 0 and values.max() <= 1
-        wanted = WORSE_SHARE if share else (WORSE_RATIO - 1) * float(abs(means[found.best]))
-        worse = f"worse by {wanted:.2g}{swept.measure.unit and ' ' + swept.measure.unit}"
-        seen = f"{found.difference:.2g}{swept.measure.unit and ' ' + swept.measure.unit}"
-    needed = 2 * (found.critical * found.noise / wanted) ** 2 if wanted else math.inf
-    if needed > _MOST_SEEDS:
-        advice = "no reasonable number of seeds would change that"
-    elif math.ceil(needed) > seeds:
-        advice = f"about {math.ceil(needed)} seeds would tell one that is {worse}"
-    else:
-        advice = "most of them are about equally good"
-    return [
-        f"The plateau of {swept.label} holds {members} of {cells} settings, and {seeds} seeds tell "
-        f"settings apart that differ by {seen} or more: {advice}."
-    ]
-
-
-def _edges(swept: Swept, best: Trial, chosen: Trial, *, with_label: bool) -> list[str]:
-    warnings = []
-    for name in [] if swept.scattered else swept.numeric_axes:
-        values = sorted(swept.axes[name])
-        if len(values) < 2:
-            continue
-        for trial, what in ((best, "best"), (chosen, "recommended")):
-            value = trial.settings[name]
-            # Zero is the natural end of learning rates, damping and momentum: nothing lies below.
-            if value not in (values[0], values[-1]) or value == 0 == values[0]:
-                continue
-            low = value == values[0]
-            where = "smallest" if low else "largest"
-            key = f"{swept.label}.{name}" if with_label else name
-            grid = next_grid(values, value)
-            option = f"; sweep on with --grid {key}={grid}" if grid else ""
-            warnings.append(
-                f"The {what} setting of {swept.label} has {name}={value:g}, the {where} of the "
-                f"grid: better ones may lie {'below' if low else 'above'}{option}."
-            )
-            break
-    return warnings
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _equal(steps: Array) -> bool:
-    return bool(np.ptp(steps) <= _EQUAL * abs(steps.mean()))
-
-
 def _key(value: Any) -> Any:
     """Settings, or a value of one, in a form that can be compared and looked up."""
     if isinstance(value, Mapping):
         return frozenset((name, _key(item)) for name, item in value.items())
     return tuple(value) if isinstance(value, list) else value
-
-
-def _counts(lost: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {reason}" for reason, count in sorted(lost.items()))
-
-
-def what_became(reason: str) -> str:
-    """What happened to lost runs, as the verb of a sentence about them."""
-    return "were not run" if reason == NOT_RUN else reason

@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bench.recommend.recommendation import Measure, Recommendation
-from bench.statistics.selection import CONFIDENCE
+from bench.recommend.recommendation import Recommendation
+from bench.recommend.swept import Measure
+from bench.statistics.dunnett import CONFIDENCE
 from bench.support.strict_json import with_nulls
 
 

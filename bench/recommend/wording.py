@@ -5,18 +5,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.comparison import tables
 from bench.comparison.tables import Table
-from bench.recommend.recommendation import (
-    Dropped,
-    Range,
-    Recommendation,
-    Stop,
-    Swept,
-    Trial,
-    what_became,
-)
+from bench.recommend.recommendation import Range, Recommendation, Stop
 from bench.recommend.rivals import Rival
+from bench.recommend.swept import Dropped, Swept, Trial
+from bench.recommend.warnings import what_became
+from bench.runs.settings import assignments, written
 from bench.support.text import plural
 
 _ROWS = 12
@@ -30,7 +24,7 @@ def settings_options(settings: Mapping[str, Any], label: str = "") -> str:
         label: Label that they are for, as in ``--set sgd.lr=0.05``; all optimizers if empty.
     """
     prefix = f"{label}." if label else ""
-    return " ".join(f"--set {prefix}{text}" for text in tables.assignments(settings))
+    return " ".join(f"--set {prefix}{text}" for text in assignments(settings))
 
 
 def settings_text(settings: Mapping[str, Any]) -> str:
@@ -39,7 +33,7 @@ def settings_text(settings: Mapping[str, Any]) -> str:
         name: f"{value:.4g}" if isinstance(value, float) else value
         for name, value in settings.items()
     }
-    return tables.settings(short)
+    return written(short)
 
 
 def sentence(recommendation: Recommendation) -> str:

@@ -20,13 +20,12 @@ from typing import Any
 
 import numpy as np
 
+from bench.errors import SideError, UnknownNameError, UsageError
 from bench.machine import watch as machine_watch
 from bench.regress import baseline
 from bench.regress.baseline import Stored
-from bench.regress.launch import SideError
 from bench.statistics.launches import MIN_LAUNCHES, Estimate, Monitor, Verdict
 from optimizers import OPTIMIZERS, REGISTRY
-from optimizers.errors import UnknownNameError, UsageError
 
 _FEW_ROUNDS = 10
 _MODULE = Path(__file__).parents[1] / "suite" / "test_throughput.py"

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from optimizers.errors import UsageError
+from bench.errors import UsageError
 
 _MACHINE = ("cpu", "logical_cores", "memory_gib", "gpu", "threads", "allocator")
 _NEEDED = ("phase", "optimizer", "problem", "batch_size", "device", "data", "relative_cost")

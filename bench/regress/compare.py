@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.errors import UsageError
 from bench.machine import environment
 from bench.machine import watch as machine_watch
 from bench.regress.launch import Side, Worker, failure
@@ -23,7 +24,7 @@ from bench.statistics.launches import (
     launch_effect,
     totals,
 )
-from optimizers.errors import UsageError
+from bench.support import git
 
 _FEW = 8  # launches: Student's t is wide below
 _UNSTEADY = 0.15
@@ -226,7 +227,7 @@ def _survey(
             _require_started(base, head, specs, described)
             _sort_out(outcome, specs, described, own=own)
             for name, side in (("base", base), ("head", head)):
-                commit = side.commit or environment.commit(side.folder)
+                commit = side.commit or git.commit(side.folder)
                 outcome.described[name]["commit"] = commit
             plans = {
                 key(spec): size([Arm(worker, number) for worker in (before, after)])

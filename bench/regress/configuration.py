@@ -8,8 +8,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from bench.errors import UsageError, unknown
 from bench.statistics.launches import QUANTITIES, THRESHOLD
-from optimizers.errors import UsageError, unknown
 
 BUDGET_S = 60.0
 _TABLE = "tool.optbench.regress"

@@ -16,20 +16,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
-from bench.comparison.summary import plain_gradient_s
-from bench.machine import environment
+from bench import errors
+from bench.errors import UsageError
 from bench.regress import baseline
 from bench.runs import store
 from bench.runs.record import DONE, RunRecord
+from bench.runs.yardsticks import plain_gradient_s
+from bench.statistics.change_points import change_points
 from bench.statistics.intervals import per_iteration
-from bench.statistics.launches import THRESHOLD
-from optimizers.errors import UsageError
+from bench.support import git
 
 TOTAL = "total"
-MIN_SEGMENT = 4  # points on either side of a change: one spike, or two, are not one
-_PENALTY = 2.5
 _SERIES = (
     "source", "problem", "label", "phase", "device", "batch_size", "machine", "settings", "dtype",
     "threads", "tuned", "data",
@@ -107,7 +105,7 @@ def baselines(results: Path) -> list[baseline.Stored]:
         try:
             found.append(baseline.read(path))
         except UsageError as error:
-            warnings.warn(f"Skipped: {error}", store.DamagedRecordWarning, stacklevel=2)
+            warnings.warn(f"Skipped: {error}", errors.DamagedRecordWarning, stacklevel=2)
     return found
 
 
@@ -149,55 +147,12 @@ def series(
     return found
 
 
-def change_points(values: ArrayLike, threshold: float = THRESHOLD) -> list[int]:
-    r"""Where the level of a series of positive numbers changes.
-
-    PELT (Killick, Fearnhead and Eckley, JASA 107, 2012) on their logarithms, with absolute
-    deviations from the median as cost: a spike costs the same in whatever segment it lies, so that
-    it makes no change point. The penalty of a change is :math:`2.5 \sigma \log n`, with
-    :math:`\sigma` from the median absolute difference of neighbours. Fewer than four points at a
-    level of their own are no change, nor is one below the threshold. Points scatter independently
-    in this model: a slow drift reads as one change or several.
-
-    Args:
-        values: By time.
-        threshold: The smallest change of the median that counts, as a share.
-
-    Returns:
-        Index of the first point after each change; none where a value is not positive.
-    """
-    import ruptures
-
-    if len(series := np.asarray(values, dtype=float)) < 2 * MIN_SEGMENT or (series <= 0).any():
-        return []
-    logs = np.log(series)
-    sigma = 1.4826 * np.median(np.abs(np.diff(logs))) / np.sqrt(2)
-    penalty = _PENALTY * max(float(sigma), 1e-9) * np.log(len(logs))
-    search = ruptures.Pelt(model="l1", min_size=2, jump=1).fit(logs)
-    ends = [int(end) for end in search.predict(pen=penalty)]
-    while len(ends) > 1:
-        starts = [0, *ends[:-1]]
-        medians = [np.median(logs[a:b]) for a, b in zip(starts, ends, strict=True)]
-        steps = np.abs(np.diff(medians))
-        sizes = np.diff([0, *ends])
-        if sizes.min() < MIN_SEGMENT:  # too short a segment joins the neighbour that is more alike
-            short = int(sizes.argmin())
-            left = steps[short - 1] if short > 0 else np.inf
-            right = steps[short] if short < len(steps) else np.inf
-            del ends[short - 1 if left <= right else short]
-        elif steps.min() <= np.log1p(threshold):  # and so do those that differ too little
-            del ends[int(steps.argmin())]
-        else:
-            break
-    return ends[:-1]
-
-
 def commits_between(folder: Path, change: Change, most: int = 10) -> list[str]:
     """The commits that may have made a change, one line each; empty outside their repository."""
     before, after = (commit and commit.removesuffix("-dirty") for commit in change.commits)
     if not before or not after:
         return []
-    return environment.log(folder, before, after, most)
+    return git.log(folder, before, after, most)
 
 
 def _changes(points: pd.DataFrame, column: str) -> list[Change]:

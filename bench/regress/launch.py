@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.machine import environment
+from bench.errors import SideError
 from bench.regress import worker
-from bench.support import cache
+from bench.support import cache, git
 from bench.support.text import short
 
 PATIENCE_S = 300.0  # for one answer: a block, or the start with its imports
@@ -42,10 +42,6 @@ class Side:
     commit: str | None = None
 
 
-class SideError(Exception):
-    """A side did not start, crashed, or raised."""
-
-
 class Worker:
     """One launch of one side."""
 
@@ -71,7 +67,7 @@ class Worker:
             text=True,
             cwd=side.folder,
             env={
-                **environment.untied(),
+                **git.untied(),
                 cache.VARIABLE: str(cache.folder().absolute()),
                 **({"OPTBENCH_OFFLINE": "1"} if offline else {}),
             },

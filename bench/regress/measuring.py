@@ -12,16 +12,16 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
+from bench.errors import UnknownNameError, UsageError
 from bench.machine import allocator, environment
-from bench.regress.worker import HARNESS
 from bench.runs.spec import RunSpec
 from bench.training.clock import PhaseClock, phase_clock
 from bench.training.iteration import Training
 from bench.training.prepare import prepare
 from optimizers import REGISTRY
-from optimizers.errors import UnknownNameError, UsageError
 from optimizers.spec import OptimizerSpec
 
+HARNESS = Path(__file__).resolve().parents[2]  # where this code lies: the same for both sides
 _PREFIXES = [Path(prefix).resolve() for prefix in (sys.prefix, sys.base_prefix)]
 _COUNTED, _COUNTING_S = 100, 3.0  # iterations whose operations are counted, unless they take longer
 

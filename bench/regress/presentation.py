@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from bench.comparison.tables import milliseconds
 from bench.regress.against_baseline import BaselineLine, BaselineOutcome
 from bench.regress.compare import Comparison, Line
 from bench.statistics.launches import Verdict, blamed
+from bench.support.numbers import milliseconds
 
 HEADER = ["benchmark", "phase", "base ms", "head ms", "head / base", "verdict"]
 NOTE = (

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.machine import environment
+from bench.errors import UsageError, unknown
 from bench.regress.launch import Side
-from optimizers.errors import UsageError, unknown
+from bench.support import git
 
 WORKING_TREE = "working tree"
 _LOWEST_PYTHON = (3, 11)
@@ -182,4 +182,4 @@ def _paths(root: Path, folder: Path) -> tuple[Path, ...]:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    return environment.git(folder, *arguments, timeout_s=None)  # a checkout may take long
+    return git.git(folder, *arguments, timeout_s=None)  # a checkout may take long

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.regress.launch import Worker
-from bench.regress.periods import period
 from bench.statistics.launches import Array
 
 _BLOCK_S = 0.1  # a block takes at least this,
@@ -134,3 +133,24 @@ def take_turns(arms: Sequence[Arm], planned: Plan, *, last_first: bool = False) 
             previous = worker
         blocks.append([measured[number] for number in range(len(arms))])
     return np.array(blocks, dtype=np.float64)
+
+
+_SETTLED = 3  # iterations after which an optimizer has made its buffers
+
+
+def period(counts: Sequence[int]) -> int | None:
+    r"""The smallest k with :math:`c_n = c_{n+k}` for all iterations n but the first three.
+
+    Args:
+        counts: Operations of each iteration, from the first on.
+
+    Returns:
+        1 if all iterations are alike; ``None`` if they are not and no period is seen twice.
+    """
+    settled = list(counts[_SETTLED:])
+    if len(set(settled)) <= 1:
+        return 1
+    for k in range(2, len(settled) // 2 + 1):
+        if settled[k:] == settled[:-k]:
+            return k
+    return None

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from bench.comparison import groups
 from bench.comparison.analysis import Analysis, Target, analyse, profiles
 from bench.comparison.groups import Group
+from bench.errors import unknown
 from bench.recommend import wording
 from bench.regress import history
 from bench.report.document import Figures, Paragraph, Report, Section, Series
@@ -19,7 +20,6 @@ from bench.support.text import plural
 from bench.sweeps import advice as advising
 from bench.sweeps.advice import Advice
 from bench.sweeps.outcome import Outcome
-from optimizers.errors import unknown
 
 
 def of_results(

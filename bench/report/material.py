@@ -5,8 +5,10 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from bench import errors
 from bench.comparison import groups
 from bench.comparison.groups import Group
+from bench.errors import UsageError, unknown
 from bench.regress import history
 from bench.regress.baseline import Stored
 from bench.runs import store
@@ -15,7 +17,6 @@ from bench.sweeps import file as sweep_records
 from bench.sweeps import outcome as outcomes
 from bench.sweeps.file import SweepRecord
 from bench.sweeps.outcome import Outcome
-from optimizers.errors import UsageError, unknown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +59,7 @@ def gather(folders: Sequence[Path]) -> Material:
                 sweep = sweep_records.read(path)
             except UsageError as error:
                 message = f"Skipped: {error}"
-                warnings.warn(message, store.DamagedRecordWarning, stacklevel=2)
+                warnings.warn(message, errors.DamagedRecordWarning, stacklevel=2)
                 continue
             found.setdefault(sweep.experiment.name, sweep)
         baselines += history.baselines(folder)

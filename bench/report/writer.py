@@ -16,13 +16,12 @@ import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.figure import Figure as Drawn
 
+from bench.errors import UsageError, WorkersError
 from bench.report import inline, page
 from bench.report.document import Figure, Report
 from bench.report.figures import style
 from bench.support import atomic
 from bench.support.text import plain
-from bench.sweeps.workers import WorkersError
-from optimizers.errors import UsageError
 
 _STEM = re.compile(r"[a-z0-9][a-z0-9-]*")
 _STYLE = {**style.STYLE, "pdf.fonttype": 42}

@@ -26,10 +26,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from bench.errors import UsageError
 from bench.runs import store, views
 from bench.runs.record import COLUMNS, RunRecord
 from bench.support import atomic
-from optimizers.errors import UsageError
 
 FOLDER = "export"
 KEYS = ("run", "problem", "label", "optimizer", "seed", "role")

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bench.errors import UsageError, unknown
 from bench.runs.spec import RunSpec
 from optimizers import OPTIMIZERS, REGISTRY
-from optimizers.errors import UsageError, unknown
 
 
 @dataclass(frozen=True)
@@ -193,3 +193,17 @@ def parse_until(text: str | None, option: str = "--until") -> tuple[str, float] 
 
 def _accepted(entry: Entry) -> set[str]:
     return set(REGISTRY.get(entry.optimizer).hyperparameters({}))
+
+
+def written(values: Mapping[str, Any]) -> str:
+    """Hyperparameters as ``lr=0.003, betas=0.9,0.99``, each as ``--set`` takes it."""
+    return ", ".join(assignments(values)) or "its own defaults"
+
+
+def assignments(values: Mapping[str, Any]) -> list[str]:
+    """Hyperparameters as ``--set`` takes them, without a label."""
+    texts = {
+        name: ",".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+        for name, value in values.items()
+    }
+    return [f"{name}={text}" for name, text in texts.items()]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from optimizers.errors import UsageError, unknown
+from bench.errors import UsageError, unknown
 
 DTYPES = ("float32", "float64")
 SPLITS = ("test", "validation")

@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bench.errors import DamagedRecordWarning, UsageError
 from bench.runs.record import COLUMNS, DONE, RunRecord
 from bench.support import atomic
-from optimizers.errors import UsageError
 
 RUNS = "runs"
 _METADATA_KEY = b"optbench"
@@ -22,10 +22,6 @@ _UNREADABLE = (
     OSError, pa.ArrowException, KeyError, TypeError, AttributeError, ValueError, OverflowError,
     RecursionError,
 )  # fmt: skip
-
-
-class DamagedRecordWarning(UserWarning):
-    """A file in the results folder is not a readable record and was skipped."""
 
 
 def runs_folder(results: Path) -> Path:

@@ -9,9 +9,10 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from bench import errors
+from bench.errors import UsageError
 from bench.runs import store
 from bench.runs.record import COLUMNS, CURVATURE_COLUMNS, RunRecord
-from optimizers.errors import UsageError
 
 RUN_FIELDS = {
     "run": pa.string(),
@@ -111,7 +112,7 @@ def runs(paths: Iterable[Path]) -> Iterator[tuple[Path, RunRecord, dict[str, Any
             KeyError, TypeError, ValueError, AttributeError, OverflowError, pa.ArrowException,
         ) as error:  # fmt: skip
             message = f"Skipped: '{path}' is not a readable record: {error!r}"
-            warnings.warn(message, store.DamagedRecordWarning, stacklevel=2)
+            warnings.warn(message, errors.DamagedRecordWarning, stacklevel=2)
             continue
         yield path, record, row
 

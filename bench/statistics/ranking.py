@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.statistics import dunnett
 from bench.statistics import selection as plateau
 
 Better = Literal["min", "max"]
@@ -60,7 +61,7 @@ def rank(
     better: Better,
     logarithmic: bool,
     lost: Mapping[str, int] | None = None,
-    confidence: float = plateau.CONFIDENCE,
+    confidence: float = dunnett.CONFIDENCE,
 ) -> Ranking:
     r"""Find the best label and those that cannot be told from it.
 

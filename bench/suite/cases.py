@@ -9,17 +9,17 @@ from typing import Any
 
 import torch
 
+from bench.errors import UsageError
 from bench.problems import REGISTRY as PROBLEM_REGISTRY
-from bench.problems.mnist_files import TensorData
+from bench.problems.data import TensorData
 from bench.runs.spec import RunSpec
+from bench.runs.yardsticks import PLAIN_GRADIENT
 from bench.suite.rounds import synchronised_timer
 from bench.training import memory
 from bench.training.clock import PhaseClock, phase_clock
 from bench.training.iteration import Training
 from bench.training.prepare import Prepared, prepare
-from bench.training.session import PLAIN_GRADIENT
 from optimizers import OPTIMIZERS, REGISTRY
-from optimizers.errors import UsageError
 
 PROBLEMS = ("mnist_cnn", "mnist_logreg")
 BATCH_SIZES = (32, 128, 512)  # with --optbench-full, beside the problem's own

@@ -4,11 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.comparison import summary, tables
+from bench.comparison import summary
 from bench.recommend import recommendation, wording
-from bench.recommend.recommendation import Recommendation, Swept
+from bench.recommend.recommendation import Recommendation
 from bench.recommend.rivals import Rival, rivals
+from bench.recommend.swept import Swept
+from bench.runs import settings
 from bench.runs.record import RunRecord
+from bench.support import numbers
 from bench.sweeps.outcome import Outcome
 
 SHARED_NOTE = (
@@ -44,7 +47,7 @@ class Advice:
         """What to take, why, and how it stands against the others."""
         said = [wording.sentence(self.found)]
         if self.curvature:
-            shares = {name: tables.change(*self.curvature[name]) for name in self.curvature}
+            shares = {name: numbers.change(*self.curvature[name]) for name in self.curvature}
             said.append(
                 f"There the effective curvature share is {shares['share']} plain and "
                 f"{shares['weighted_share']} weighted by squared gradient, from the first to the "
@@ -62,7 +65,7 @@ class Advice:
         chosen = self.found.chosen
         return self.found.to_json() | {
             "sentences": self.sentences,
-            "set": tables.assignments(chosen.settings) if chosen else None,
+            "set": settings.assignments(chosen.settings) if chosen else None,
             "curvature": dict(self.curvature),
             "rivals": [rival.to_json() for rival in self.rivals],
         }

@@ -6,18 +6,18 @@ before the runs of a batch begin, so that whatever kills a sweep, it can be read
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.recommend.recommendation import Dropped
+from bench.errors import UsageError
+from bench.recommend.swept import Dropped
 from bench.support import atomic
 from bench.support.strict_json import with_strings
 from bench.sweeps.experiment import Arm, Cell, Experiment
 from bench.sweeps.grid import Axis
-from optimizers.errors import UsageError
 
 SCHEMA_VERSION = 1
 FOLDER = "sweeps"
@@ -98,6 +98,11 @@ class SweepRecord:
 def path_of(results: Path, experiment: Experiment) -> Path:
     """Where the file of a sweep is."""
     return results / FOLDER / f"{experiment.name}.json"
+
+
+def names(folders: Iterable[Path]) -> list[str]:
+    """The sweeps of results folders, which are the sessions of their runs, too."""
+    return [path.stem for folder in folders for path in (folder / FOLDER).glob("*.json")]
 
 
 def read(path: Path) -> SweepRecord:

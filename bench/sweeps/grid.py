@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from bench.errors import UsageError
 from bench.runs.settings import Entry, parse_value, takers
-from optimizers.errors import UsageError
 
 Scale = Literal["log", "lin", "list"]
 _RULE = "write KEY=LOW:HIGH:logN, KEY=LOW:HIGH:linN, or KEY=VALUE,VALUE,..."

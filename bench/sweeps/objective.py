@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.recommend.recommendation import Measure
+from bench.errors import UsageError
+from bench.recommend.swept import Measure
 from bench.runs.record import RunRecord, reaches
 from bench.statistics import intervals
-from optimizers.errors import UsageError
 
 Kind = Literal["train_loss", "final", "time_to"]
 _TARGET = re.compile(r"time_to\(\s*val_(?P<metric>\w+)\s*=\s*(?P<value>[^()]+)\)")

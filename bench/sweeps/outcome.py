@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.comparison.tables import assignments
-from bench.recommend.recommendation import NOT_RUN, Swept, Trial
+from bench.recommend.swept import NOT_RUN, Swept, Trial
 from bench.runs import settings as options
 from bench.runs.record import DONE, RunRecord
+from bench.runs.settings import assignments
 from bench.sweeps.experiment import Arm, Cell
 from bench.sweeps.file import SweepRecord
 from bench.sweeps.objective import parse_objective

@@ -10,9 +10,9 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bench.recommend.recommendation import Dropped
+from bench.errors import UsageError
+from bench.recommend.swept import Dropped
 from bench.sweeps.experiment import Arm, Experiment
-from optimizers.errors import UsageError
 
 if TYPE_CHECKING:
     import optuna

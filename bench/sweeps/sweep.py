@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from bench.recommend.recommendation import Measure
+from bench.errors import WorkersError
+from bench.recommend.swept import Measure
 from bench.runs import settings as options
 from bench.runs import store
 from bench.runs.record import RunRecord
@@ -19,7 +20,7 @@ from bench.sweeps.file import SweepRecord
 from bench.sweeps.objective import parse_objective
 from bench.sweeps.strategies import Batch, Judged
 from bench.sweeps.worker import Conditions
-from bench.sweeps.workers import Lost, Pool, WorkersError, run_all
+from bench.sweeps.workers import Lost, Pool, run_all
 
 
 class Observer(Protocol):

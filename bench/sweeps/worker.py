@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from bench.errors import WorkersError
 from bench.runs.record import RunRecord
 from bench.runs.spec import RunSpec
-from bench.sweeps.workers import WorkersError
 
 if TYPE_CHECKING:
     from multiprocessing.sharedctypes import Synchronized

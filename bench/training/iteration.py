@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.problems.mnist_files import TensorData, batch_indices
+from bench.problems.data import TensorData, batch_indices
 from bench.training.clock import BACKWARD, FORWARD, STEP, PhaseClock
 from bench.training.prepare import Prepared
 from bench.training.seeding import stream_seed

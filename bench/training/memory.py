@@ -13,11 +13,11 @@ from pathlib import Path
 
 import psutil
 
+from bench.errors import UsageError
 from bench.runs import store
 from bench.runs.record import RunRecord
 from bench.runs.spec import RunSpec
 from bench.training.prepare import prepare
-from optimizers.errors import UsageError
 
 ITERATIONS = 3
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from bench.errors import UsageError, unknown
 from bench.machine import devices, environment
 from bench.problems import REGISTRY as PROBLEM_REGISTRY
 from bench.problems import ProblemOptions
@@ -14,7 +15,6 @@ from bench.problems.problem import Problem
 from bench.runs.spec import RunSpec
 from bench.training import identity
 from optimizers import REGISTRY as OPTIMIZER_REGISTRY
-from optimizers.errors import UsageError, unknown
 from optimizers.spec import OptimizerSpec
 
 

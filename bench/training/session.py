@@ -7,16 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from bench.errors import UsageError
 from bench.machine import allocator
 from bench.runs import store
 from bench.runs.record import RunRecord
 from bench.runs.spec import RunSpec
+from bench.runs.yardsticks import yardstick_spec
 from bench.training import loop, memory
 from bench.training.prepare import Prepared, prepare
-from optimizers.errors import UsageError
-
-PLAIN_GRADIENT = "optimizers.plain_gradient:PlainGradient"
-YARDSTICK_S = 0.5
 
 
 class Observer(Protocol):
@@ -56,22 +54,6 @@ class Comparison:
     memory: dict[str, list[int]] = field(default_factory=dict)
     reused: int = 0
     interrupted: bool = False
-
-
-def yardstick_spec(spec: RunSpec) -> RunSpec:
-    """The plain-gradient run that a training run is measured against: same model, no curvature."""
-    return replace(
-        spec,
-        optimizer=PLAIN_GRADIENT,
-        label="plain gradient",
-        hyperparameters={},
-        role="plain_gradient",
-        iterations=None,
-        seconds=YARDSTICK_S,
-        until=None,
-        eval_every=0,
-        curvature_every=0,
-    )
 
 
 def compare(

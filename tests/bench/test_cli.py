@@ -13,12 +13,13 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import bench
-from bench import cli
+from bench import cli, errors
 from bench.cli import app
+from bench.errors import UsageError
+from bench.problems.mnist_files import MNIST_MD5
 from bench.runs import store
 from bench.support import console
 from bench.training import memory, session
-from optimizers.errors import UsageError
 from tests.bench.records import made_record
 
 QUICK = ["run", "-p", "quadratic", "-o", "adam,sgd", "--seeds", "2", "--iterations", "20"]
@@ -172,7 +173,7 @@ def test_debug_shows_the_traceback() -> None:
 def test_a_damaged_data_file_is_named() -> None:
     raw = Path("MNIST/raw")
     raw.mkdir(parents=True)
-    for name in bench.problems.mnist_files.MNIST_MD5:
+    for name in MNIST_MD5:
         (raw / name).write_bytes(b"damaged")
     result = optbench("run", "-p", "mnist_logreg", "--data-root", ".")
     assert result.exit_code == 2
@@ -204,7 +205,7 @@ def test_a_damaged_record_is_warned_of_and_the_command_goes_on() -> None:
     record = next(r for r in bench.load("results") if r.label == "adam")
     path = Path("results/runs") / f"{record.key}.parquet"
     path.write_bytes(b"PAR1")
-    with pytest.warns(store.DamagedRecordWarning, match=path.name):
+    with pytest.warns(errors.DamagedRecordWarning, match=path.name):
         result = optbench(*QUICK)
     assert result.exit_code == 0
     assert path.read_bytes() == b"PAR1"

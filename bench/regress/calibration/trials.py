@@ -16,13 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from bench.machine import environment
+from bench.errors import UsageError
 from bench.regress.launch import Side, Worker, failure
-from bench.regress.periods import period
-from bench.regress.turns import Arm, plan, take_turns
+from bench.regress.turns import Arm, period, plan, take_turns
 from bench.statistics.launches import MIN_LAUNCHES, Array
-from bench.support import atomic
-from optimizers.errors import UsageError
+from bench.support import atomic, git
 
 PHASES = ("forward", "backward", "step")  # which take the delay in turn
 TRIALS = "trials"
@@ -195,7 +193,7 @@ def measure(
         phase=phase,
         delays=tuple(delays),
         elapsed_s=tuple(ends),
-        commit=environment.commit(side.folder) or "",
+        commit=git.commit(side.folder) or "",
         blocks=np.stack(launches),
     )
     _store(trial, folder)

@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawn
 
 from bench.comparison.analysis import Analysis, Profiles
-from bench.comparison.targets import Profile
 from bench.report.document import Figure, Scale, Series, Variant
 from bench.report.figures import axes as drawing
 from bench.report.figures import style
 from bench.report.figures.axes import AXES, Items
 from bench.statistics.intervals import Spread
+from bench.statistics.profiles import Profile
 from bench.support.text import short
 
 Spreads = Mapping[int, Mapping[int, Spread]]

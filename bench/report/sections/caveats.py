@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from bench.comparison.analysis import Analysis
-from bench.runs import stability
+from bench.runs import yardsticks
 from bench.runs.record import RunRecord
 from bench.sweeps.outcome import Outcome
 
@@ -64,7 +64,7 @@ def _of_group(one: Analysis) -> list[str]:
             f"Older executions of the same runs are left out ({group.superseded}): the newest "
             "counts."
         )
-    steady = stability.verdict(group.yardsticks)
+    steady = yardsticks.verdict(group.yardsticks)
     if "may be unstable" in steady:
         said.append(steady)
     return said

@@ -34,7 +34,7 @@ from bench.report.sections.cells import (
     times,
 )
 from bench.report.sections.main_table import anchor, target_name
-from bench.runs import stability
+from bench.runs import settings, yardsticks
 from bench.runs.record import PHASES, RunRecord
 
 
@@ -76,7 +76,7 @@ def section(one: Analysis, index: int, known: Sequence[Series], command: str) ->
         blocks += [Heading(text=tables.CURVATURE_TITLE), _curvature(one)]
     blocks += [
         Heading(text="Where this comes from"),
-        Paragraph(text=stability.verdict(one.group.yardsticks)),
+        Paragraph(text=yardsticks.verdict(one.group.yardsticks)),
         Facts(
             pairs=[
                 *origin.facts(one.group.training, command),
@@ -144,7 +144,7 @@ def _curvature(one: Analysis) -> Table:
 
 
 def _settings(one: Analysis) -> Table:
-    body = [[row.label, row.optimizer, tables.settings(row.hyperparameters)] for row in one.rows]
+    body = [[row.label, row.optimizer, settings.written(row.hyperparameters)] for row in one.rows]
     return plain_table(
         "Settings", (["optimizer", "registered as", "settings"], body), numeric=False
     )

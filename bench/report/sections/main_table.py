@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bench.comparison import tables
 from bench.comparison.analysis import Analysis
 from bench.comparison.summary import Row as Summary
 from bench.report.document import Cell, Column, Row, Series, Table
@@ -18,8 +17,10 @@ from bench.report.sections.cells import (
     times,
 )
 from bench.report.sections.cells import mark as mark_of
+from bench.runs import settings
 from bench.runs.record import PHASES
 from bench.statistics.intervals import FINAL_WINDOW, Spread
+from bench.support import numbers
 
 LOSS_HELP = f"Mean of the last {FINAL_WINDOW} mini-batch losses of a run."
 COST_HELP = (
@@ -120,7 +121,7 @@ def _main_cells(
 
     target = _target_cell(one, row, runs, several)
     return [
-        Cell(text=row.label, value=row.label, tip=tables.settings(row.hyperparameters)),
+        Cell(text=row.label, value=row.label, tip=settings.written(row.hyperparameters)),
         *(
             cell(row.metrics.get(name), significant, name, f"{one.split} {name}")
             for name in metrics
@@ -145,7 +146,7 @@ def _completed(row: Summary, runs: str) -> Cell:
     seeds = [str(seed) for seed in sorted(set(row.seeds.values()))]
     return Cell(
         text=f"{completed} of {every}",
-        detail=tables.statuses(others),
+        detail=numbers.statuses(others),
         value=completed / every,
         tip=f"Seeds {first_few(seeds)}",
         runs=runs,

@@ -4,7 +4,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.comparison import groups, tables
+from bench.comparison import groups
+from bench.runs import settings
 from bench.runs.record import RunRecord
 
 _OPTIONS = (
@@ -75,7 +76,7 @@ def _command(seeds: Sequence[int], configs: Mapping[str, Mapping[str, Any]]) -> 
     ]
     words = ["optbench", "run", "-p", str(config["problem"]), "-o", ",".join(names)]
     for label, own in configs.items():
-        for text in tables.assignments(own["settings"]):
+        for text in settings.assignments(own["settings"]):
             words += ["--set", f"{label}.{text}"]
     words += ["--seeds", _seeds(seeds)]
     for name in _OPTIONS:

@@ -16,7 +16,7 @@ from bench.report.document import (
     Section,
     Variant,
 )
-from bench.report.figures import heat_map
+from bench.report.figures import heat_map, sensitivity, spectrum
 from bench.report.sections import origin
 from bench.report.sections.cells import plain_table
 from bench.sweeps.advice import Advice, notes
@@ -97,7 +97,7 @@ def _figures(one: Advice, stem: str) -> list[Figures]:
                 stem=f"{stem}-sensitivity",
                 title=f"{swept.label}: {swept.measure.name} against {numeric[0]}",
                 alt=f"Lines of {swept.measure.name} against {numeric[0]}. {said}",
-                variants=[Variant(draw=partial(heat_map.sensitivity, [one.found], numeric[0]))],
+                variants=[Variant(draw=partial(sensitivity.sensitivity, [one.found], numeric[0]))],
             )
         )
     if any(run.curvature for run in one.runs):
@@ -107,7 +107,7 @@ def _figures(one: Advice, stem: str) -> list[Figures]:
                 title=f"{swept.label}: quantiles of the curvature diagonal, with the damping",
                 alt="Quantiles of the curvature diagonal over training by layer, with the damping, "
                 f"of {swept.label} at its recommended setting.",
-                variants=[Variant(draw=partial(heat_map.spectrum, one.runs))],
+                variants=[Variant(draw=partial(spectrum.spectrum, one.runs))],
                 wide=True,
             )
         )
@@ -125,7 +125,7 @@ def _together(found: Sequence[Recommendation], stem: str) -> list[Block]:
         title=f"All of them against {axis}",
         alt=f"Best score of each optimizer against {axis}. "
         + " ".join(wording.sentence(one) for one in found),
-        variants=[Variant(draw=partial(heat_map.sensitivity, found, axis))],
+        variants=[Variant(draw=partial(sensitivity.sensitivity, found, axis))],
         wide=True,
     )
     return [Heading(text="All of them"), Figures(figures=[figure])]

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from bench import errors
 from bench.regress.calibration import judgements as judging
 from bench.regress.calibration.trials import read_settings
-from bench.regress.history import MIN_SEGMENT, TOTAL, Series
+from bench.regress.history import TOTAL, Series
 from bench.report.document import (
     Block,
     Cell,
@@ -24,8 +25,8 @@ from bench.report.document import (
 )
 from bench.report.figures import history
 from bench.report.sections.cells import MISSING, Show, milliseconds, plain_table, single, times
-from bench.runs import store
 from bench.runs.record import PHASES
+from bench.statistics.change_points import MIN_SEGMENT
 from bench.statistics.launches import THRESHOLD
 
 DRAWN = 12
@@ -141,7 +142,7 @@ def calibration(results: Path) -> Section | None:
         tables = judging.tables(judging.rows(judgements), caption)
     except (OSError, ValueError, TypeError, KeyError) as error:
         message = f"Skipped: '{path}' holds no readable judgements: {error}"
-        warnings.warn(message, store.DamagedRecordWarning, stacklevel=2)
+        warnings.warn(message, errors.DamagedRecordWarning, stacklevel=2)
         return None
     return Section(
         title="How often regress is right here",

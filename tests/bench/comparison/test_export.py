@@ -11,6 +11,7 @@ from bench.comparison import export as compared
 from bench.runs import export as exporting
 from bench.runs import store
 from bench.runs.record import RunRecord
+from bench.sweeps.file import names
 from tests.bench.records import made_record
 
 
@@ -36,7 +37,7 @@ def exported(tmp_path: Path, records: list[RunRecord]) -> dict[str, list[dict[st
         store.save(record, tmp_path)
     tmp_path.joinpath("runs").mkdir(exist_ok=True)
     found = {}
-    for table in compared.tables(exporting.sources([tmp_path]), [tmp_path]).values():
+    for table in compared.tables(exporting.sources([tmp_path]), names([tmp_path])).values():
         path, _ = exporting.write(table, tmp_path, "csv")
         rows = pd.read_csv(path, keep_default_na=False).to_dict("records")
         found[table.name] = [{str(name): value for name, value in row.items()} for row in rows]

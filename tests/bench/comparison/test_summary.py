@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from bench.comparison import tables
-from bench.comparison.summary import Yardsticks, plain_gradient_s, require_comparable, summarise
-from bench.runs import stability
+from bench.comparison.summary import require_comparable, summarise
+from bench.runs import yardsticks
 from bench.runs.record import PHASES, RunRecord
+from bench.runs.yardsticks import Yardsticks, plain_gradient_s
 from bench.statistics.intervals import spread
+from bench.support import numbers
 from optimizers import UsageError
 from tests.bench.records import made_curvature, made_record
 
@@ -130,8 +132,8 @@ def test_every_spread_is_that_of_the_values_by_run() -> None:
     assert {name: list(by_run) for name, by_run in row.values.items()} == dict.fromkeys(
         expected, keys
     )
-    for name, numbers in expected.items():
-        assert list(row.values[name].values()) == pytest.approx(numbers)
+    for name, wanted in expected.items():
+        assert list(row.values[name].values()) == pytest.approx(wanted)
     told = {
         "train_loss": row.final_loss,
         "iterations": row.iterations,
@@ -257,7 +259,7 @@ def test_curvature_is_told_at_the_first_and_the_last_observation() -> None:
     ],
 )
 def test_a_change_is_one_number_where_there_is_none(first: float, last: float, cell: str) -> None:
-    assert tables.change(first, last) == cell
+    assert numbers.change(first, last) == cell
 
 
 @pytest.mark.parametrize(
@@ -285,8 +287,10 @@ def test_data_sources_are_never_mixed() -> None:
 
 def test_stability_is_told_from_the_yardsticks() -> None:
     steady = [yardstick(minute, 0.001 + 0.00001 * minute) for minute in range(4)]
-    assert stability.verdict(steady).startswith("Timings were steady: the plain gradient took 1 to")
+    assert yardsticks.verdict(steady).startswith(
+        "Timings were steady: the plain gradient took 1 to"
+    )
     shaken = [*steady, yardstick(5, 0.0015)]
-    assert "may be unstable" in stability.verdict(shaken)
-    assert "Ratios below 1.50 mean little" in stability.verdict(shaken)
-    assert "too few" in stability.verdict(steady[:1])
+    assert "may be unstable" in yardsticks.verdict(shaken)
+    assert "Ratios below 1.50 mean little" in yardsticks.verdict(shaken)
+    assert "too few" in yardsticks.verdict(steady[:1])

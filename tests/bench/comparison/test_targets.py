@@ -6,8 +6,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from bench.comparison.targets import Reach, choose, profile, reach
+from bench.comparison.targets import Reach, choose, reach
 from bench.runs.record import RunRecord
+from bench.statistics.profiles import profile
 from tests.bench.records import made_record
 
 

@@ -9,7 +9,8 @@ from scipy import stats
 
 from bench.evidence import damping_simulation as simulation
 from bench.evidence.damping_simulation import GRIDS, SURFACES, sweeps, truth
-from bench.recommend.recommendation import Measure, Swept, Trial, recommend
+from bench.recommend.recommendation import recommend
+from bench.recommend.swept import Measure, Swept, Trial
 
 REPETITIONS = 200
 SYMMETRIC = ("valley", "bowl", "brink")

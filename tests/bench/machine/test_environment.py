@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from bench.machine import environment
+from bench.support import git
 
 
 def test_description_names_machine_libraries_threads_and_allocator() -> None:
@@ -27,4 +28,4 @@ def test_fingerprint_follows_the_hardware_only() -> None:
 
 
 def test_commit_is_none_outside_git(tmp_path: Path) -> None:
-    assert environment.commit(tmp_path) is None
+    assert git.commit(tmp_path) is None

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from bench.problems import mnist_files
-from bench.problems.mnist_files import MNIST_MD5, TensorData, batch_indices, load_mnist
+from bench.problems.data import TensorData, batch_indices
+from bench.problems.mnist_files import MNIST_MD5, load_mnist
 from optimizers import UsageError
 
 CPU = torch.device("cpu")

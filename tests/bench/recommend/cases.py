@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.recommend.recommendation import Dropped, Measure, Swept, Trial
+from bench.recommend.swept import Dropped, Measure, Swept, Trial
 from bench.runs.record import RunRecord
 from bench.sweeps.experiment import Arm, Cell, Experiment
 from bench.sweeps.file import SweepRecord

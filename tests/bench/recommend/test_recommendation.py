@@ -9,9 +9,11 @@ import pytest
 from scipy import stats
 
 from bench.recommend import recommendation
-from bench.recommend.recommendation import Dropped, Measure, Swept, next_grid, recommend
+from bench.recommend.next_grid import next_grid
+from bench.recommend.recommendation import recommend
 from bench.recommend.rivals import rivals
-from bench.statistics.selection import critical_value
+from bench.recommend.swept import Dropped, Measure, Swept
+from bench.statistics.dunnett import critical_value
 from tests.bench.recommend import cases as cases
 
 

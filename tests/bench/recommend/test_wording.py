@@ -1,7 +1,8 @@
 import math
 
-from bench.recommend.recommendation import Swept, recommend
+from bench.recommend.recommendation import recommend
 from bench.recommend.rivals import rivals
+from bench.recommend.swept import Swept
 from bench.recommend.wording import rivalry, sentence, settings_options, table
 from tests.bench.recommend import cases as cases
 

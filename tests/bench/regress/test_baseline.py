@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from bench.errors import UsageError
 from bench.regress import against_baseline, baseline, presentation
 from bench.regress.baseline import Stored
-from optimizers.errors import UsageError
 
 MACHINE = {
     "cpu": "a cpu", "logical_cores": 2, "memory_gib": 8, "gpu": None, "threads": 2,

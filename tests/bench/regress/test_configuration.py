@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.errors import UsageError
 from bench.regress import configuration
-from optimizers.errors import UsageError
 
 HEAD = "[tool.optbench.regress]\n"
 

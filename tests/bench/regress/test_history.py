@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from bench import errors
 from bench.cli import app
+from bench.errors import UsageError
 from bench.regress import history
 from bench.runs import store
 from bench.runs.record import RunRecord
+from bench.statistics import change_points
 from bench.support import console
-from optimizers.errors import UsageError
 from tests.bench.records import made_record
 from tests.bench.regress.repositories import OPTIMIZER, commit, made
 from tests.bench.regress.test_baseline import document
@@ -27,8 +29,11 @@ def noisy(levels: list[tuple[int, float]], scatter: float, seed: int) -> np.ndar
 
 
 def test_a_lasting_change_is_found_where_it_happened() -> None:
-    assert history.change_points(noisy([(12, 2.0), (10, 2.3)], 0.01, 0)) == [12]
-    assert history.change_points(noisy([(10, 2.0), (10, 2.3), (10, 2.0)], 0.01, 1)) == [10, 20]
+    assert change_points.change_points(noisy([(12, 2.0), (10, 2.3)], 0.01, 0)) == [12]
+    assert change_points.change_points(noisy([(10, 2.0), (10, 2.3), (10, 2.0)], 0.01, 1)) == [
+        10,
+        20,
+    ]
 
 
 @pytest.mark.parametrize("position", [0, 7, 19])
@@ -36,13 +41,13 @@ def test_a_lasting_change_is_found_where_it_happened() -> None:
 def test_one_spike_is_no_change_point(position: int, height: float) -> None:
     values = noisy([(20, 2.0)], 0.01, 2)
     values[position] *= height
-    assert history.change_points(values) == []
+    assert change_points.change_points(values) == []
 
 
 def test_two_spikes_in_a_row_are_none_either() -> None:
     values = noisy([(20, 2.0)], 0.01, 3)
     values[8:10] *= 1.5
-    assert history.change_points(values) == []
+    assert change_points.change_points(values) == []
 
 
 @pytest.mark.parametrize("levels", [(12, 3), (3, 12), (9, 3, 8)])
@@ -51,17 +56,19 @@ def test_three_points_are_no_change_wherever_they_are(levels: tuple[int, ...]) -
     heights = [2.0, 2.4, 2.0] if len(levels) == 3 else [2.0, 2.4]
     for seed in range(20):
         values = noisy(list(zip(levels, heights, strict=True)), 0.005, seed)
-        assert history.change_points(values) == []
+        assert change_points.change_points(values) == []
 
 
 def test_four_points_are_a_change_where_they_begin() -> None:
     for seed in range(20):
-        assert history.change_points(noisy([(12, 2.0), (4, 2.4)], 0.01, seed)) == [12]
+        assert change_points.change_points(noisy([(12, 2.0), (4, 2.4)], 0.01, seed)) == [12]
 
 
 def test_noise_alone_rarely_makes_a_change_point() -> None:
     """At most 5 % of 200 series of 30 points with 3 % scatter."""
-    found = sum(bool(history.change_points(noisy([(30, 2.0)], 0.03, seed))) for seed in range(200))
+    found = sum(
+        bool(change_points.change_points(noisy([(30, 2.0)], 0.03, seed))) for seed in range(200)
+    )
     assert found <= 10
 
 
@@ -69,17 +76,17 @@ def test_five_percent_in_two_percent_of_scatter_is_found() -> None:
     """In at least 90 % of 100 series, within two points of where it happened."""
     found = 0
     for seed in range(100):
-        changes = history.change_points(noisy([(15, 2.0), (15, 2.1)], 0.02, seed))
+        changes = change_points.change_points(noisy([(15, 2.0), (15, 2.1)], 0.02, seed))
         found += len(changes) == 1 and abs(changes[0] - 15) <= 2
     assert found >= 90
 
 
 def test_a_change_below_the_threshold_is_none() -> None:
-    assert history.change_points(noisy([(20, 2.0), (20, 2.02)], 0.001, 0)) == []
+    assert change_points.change_points(noisy([(20, 2.0), (20, 2.02)], 0.001, 0)) == []
 
 
 def test_few_points_have_no_change_point() -> None:
-    assert history.change_points([1.0, 1.0, 2.0, 2.0, 2.0]) == []
+    assert change_points.change_points([1.0, 1.0, 2.0, 2.0, 2.0]) == []
 
 
 @pytest.fixture
@@ -170,7 +177,7 @@ def test_files_of_the_suite_are_points_too_and_damaged_ones_are_named(
     folder.mkdir(parents=True)
     (folder / "0001.json").write_text(json.dumps(document({"adam": 1.2})))
     (folder / "0002.json").write_text("{")
-    with pytest.warns(store.DamagedRecordWarning, match=r"0002.json"):
+    with pytest.warns(errors.DamagedRecordWarning, match=r"0002.json"):
         series = history.load(results)
     (adam,) = [item for item in series if "(suite)" in item.name]
     assert adam.points["relative"].tolist() == [1.2]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.regress.launch import Side, Worker
-from bench.regress.periods import period
+from bench.regress.turns import period
 
 
 @pytest.mark.parametrize("every", [1, 2, 5, 13, 30])

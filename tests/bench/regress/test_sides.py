@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.errors import UsageError
 from bench.regress import sides
 from bench.regress.sides import Repository
-from optimizers.errors import UsageError
 from tests.bench.regress.repositories import OPTIMIZER, commit, git, made
 
 

@@ -16,9 +16,10 @@ import psutil
 import pytest
 
 import optimizers
+from bench.errors import SideError
 from bench.problems.mnist_files import load_mnist
 from bench.regress import launch
-from bench.regress.launch import Side, SideError, Worker
+from bench.regress.launch import Side, Worker
 from tests.bench.regress.repositories import OPTIMIZER, made, stepping
 
 BENCHMARK = {"problem": "quadratic", "optimizer": "mine:Mine", "eval_every": 0, "seed": 0}

@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from bench.recommend.recommendation import Swept
+from bench import errors
+from bench.errors import UsageError
+from bench.recommend.swept import Swept
 from bench.report import contents, writer
 from bench.report.document import Block, Figures, Folded, Paragraph, Report, Table
 from bench.report.material import Material, gather
 from bench.runs import store
 from bench.runs.record import RunRecord
 from bench.sweeps import advice as advising
-from optimizers.errors import UsageError
 from tests.bench.recommend.cases import LOSS, SGD, outcome, trial, valley
 from tests.bench.records import made_curvature, made_record
 
@@ -298,7 +299,7 @@ def test_folders_are_merged_and_what_is_damaged_is_named(tmp_path: Path) -> None
             store.save(record, tmp_path / "both")
     (tmp_path / "a" / "sweeps").mkdir()
     (tmp_path / "a" / "sweeps" / "bad.json").write_text("{")
-    with pytest.warns(store.DamagedRecordWarning, match=r"bad\.json"):
+    with pytest.warns(errors.DamagedRecordWarning, match=r"bad\.json"):
         held = gather([tmp_path / "a", tmp_path / "b", tmp_path / "both"])
     assert len(held.records) == 8
     with pytest.raises(UsageError, match="does not exist"):

@@ -10,11 +10,11 @@ from matplotlib.patches import Rectangle
 
 from bench.comparison import groups
 from bench.comparison.analysis import Analysis, Profiles, analyse
-from bench.comparison.targets import profile
 from bench.report.document import Figure
 from bench.report.figures import axes as drawing
 from bench.report.figures import convergence, phase_bars, targets
 from bench.runs.record import RunRecord
+from bench.statistics.profiles import profile
 from tests.bench.records import made_record
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.errors import UsageError
 from bench.report import writer
 from bench.report.document import Figure, Figures, Report, Section
-from optimizers.errors import UsageError
 from tests.bench.report import documents
 
 

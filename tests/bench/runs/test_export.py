@@ -15,10 +15,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from bench.cli import app
+from bench.errors import DamagedRecordWarning, UsageError
 from bench.runs import export, store, views
-from bench.runs.store import DamagedRecordWarning
 from bench.support import console
-from optimizers.errors import UsageError
 from tests.bench.records import made_curvature, made_record
 
 HOSTILE = (

@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import bench
+from bench.errors import DamagedRecordWarning
 from bench.runs import store
 from bench.runs.record import COLUMNS, SCHEMA_VERSION
-from bench.runs.store import DamagedRecordWarning
 from optimizers import UsageError
 from tests.bench.records import made_curvature, made_record
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.errors import DamagedRecordWarning
 from bench.runs import store, views
 from bench.runs.record import RunRecord
-from bench.runs.store import DamagedRecordWarning
 from optimizers import UsageError
 from tests.bench.records import made_curvature, made_record
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.sweeps.experiment import Experiment, arms, read_yaml
+from bench.sweeps.experiment import Experiment, arms
+from bench.sweeps.experiment_file import read_yaml
 from optimizers import UsageError
 
 DOCUMENT = """

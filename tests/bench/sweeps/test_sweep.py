@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from bench.errors import WorkersError
 from bench.recommend.recommendation import recommend
 from bench.runs import store
 from bench.runs.record import RunRecord
@@ -22,7 +23,6 @@ from bench.sweeps.strategies import rungs
 from bench.sweeps.sweep import Sweeper
 from bench.sweeps.worker import Conditions, identify
 from bench.sweeps.worker import run as run_cell
-from bench.sweeps.workers import WorkersError
 from optimizers import UsageError
 
 CONDITIONS = Conditions(session="s", threads=None, shared=True, tuned=False)

@@ -11,18 +11,12 @@ from typing import Any
 
 import pytest
 
+from bench.errors import WorkersError
 from bench.machine import environment
+from bench.sweeps.dask import DaskPool
+from bench.sweeps.local import LocalPool, default_jobs, gpus
 from bench.sweeps.worker import start_local_worker
-from bench.sweeps.workers import (
-    DaskPool,
-    Finished,
-    LocalPool,
-    Lost,
-    WorkersError,
-    default_jobs,
-    gpus,
-    run_all,
-)
+from bench.sweeps.workers import Finished, Lost, run_all
 from optimizers import UsageError
 from tests.bench.sweeps import deeds
 
@@ -202,7 +196,7 @@ def test_several_gpus_are_spread_over(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_scheduler_that_does_not_answer_is_told(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bench.sweeps.workers.CONNECT_LIMIT_S", 0.5)
+    monkeypatch.setattr("bench.sweeps.dask.CONNECT_LIMIT_S", 0.5)
     with pytest.raises(UsageError, match=f"Scheduler '{address}' does not answer within 0.5 s"):
         DaskPool(address, "auto")
 

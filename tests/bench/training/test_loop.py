@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 import bench
 from bench.problems import PROBLEMS, ProblemOptions, ProblemSpec
-from bench.problems.mnist_files import DataSource, TensorData
+from bench.problems.data import DataSource, TensorData
 from bench.problems.problem import Problem
 from bench.runs.record import CURVATURE_COLUMNS, RunRecord
 from bench.training.clock import PhaseClock

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.errors import DamagedRecordWarning, UsageError
 from bench.regress.calibration import judgements as judging
 from bench.regress.calibration import trials as calibration
 from bench.regress.calibration.trials import Settings, Trial
@@ -16,8 +17,6 @@ from bench.regress.launch import Side
 from bench.report.document import Table
 from bench.report.figures import calibration as figure
 from bench.report.sections import throughput
-from bench.runs.store import DamagedRecordWarning
-from optimizers.errors import UsageError
 
 FIELDS: dict[str, Any] = {
     "problem": "quadratic", "optimizer": "sgd", "budget_s": 0.1, "delays": (1.0, 0.5, 2.0),

@@ -9,8 +9,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from bench.recommend.recommendation import Swept, recommend
-from bench.report.figures import heat_map
+from bench.recommend.recommendation import recommend
+from bench.recommend.swept import Swept
+from bench.report.figures import heat_map, sensitivity, spectrum
 from bench.runs.record import RunRecord
 from tests.bench.recommend import cases as cases
 from tests.bench.records import made_record
@@ -85,7 +86,7 @@ def test_further_hyperparameters_show_their_best() -> None:
 def test_every_kind_of_sweep_can_be_drawn(swept: Swept) -> None:
     found = recommend(swept)
     assert swept.label in drawn(heat_map.heat_map(found)).get_suptitle()
-    assert swept.label in drawn(heat_map.sensitivity([found], "lr")).axes[0].get_title()
+    assert swept.label in drawn(sensitivity.sensitivity([found], "lr")).axes[0].get_title()
 
 
 def test_a_scattered_sweep_is_a_scatter_plot_on_logarithmic_axes() -> None:
@@ -101,14 +102,14 @@ def test_nothing_swept_cannot_be_mapped() -> None:
 
 
 def test_of_one_label_there_is_a_line_per_value_of_the_other_axis() -> None:
-    figure = drawn(heat_map.sensitivity([recommend(cases.valley())]))
+    figure = drawn(sensitivity.sensitivity([recommend(cases.valley())]))
     assert {"lr=0.003", "lr=0.03", "lr=0.3", "recommended", "runs lost"} <= set(legend(figure))
 
 
 def test_of_many_values_the_best_seven_are_shown() -> None:
     swept = cases.valley(lrs=tuple(0.001 * 2.0**k for k in range(10)))
-    figure = drawn(heat_map.sensitivity([recommend(swept)]))
-    assert sum(label.startswith("lr=") for label in legend(figure)) == heat_map.MAX_LINES
+    figure = drawn(sensitivity.sensitivity([recommend(swept)]))
+    assert sum(label.startswith("lr=") for label in legend(figure)) == sensitivity.MAX_LINES
 
 
 def test_several_labels_have_a_profile_each_and_a_level_without_the_axis() -> None:
@@ -117,7 +118,7 @@ def test_several_labels_have_a_profile_each_and_a_level_without_the_axis() -> No
         recommend(cases.valley(label="diag_ggn_exact", seed=2)),
         recommend(cases.line({0.1: (0.1, 0.2, 0.15)})),
     ]
-    figure = drawn(heat_map.sensitivity(found))
+    figure = drawn(sensitivity.sensitivity(found))
     assert {"diag_ggn_mc", "diag_ggn_exact", "sgd (no damping)"} <= set(legend(figure))
     profile = next(x for x in figure.axes[0].lines if x.get_label() == "diag_ggn_mc")
     swept = found[0].swept
@@ -130,7 +131,7 @@ def test_several_labels_have_a_profile_each_and_a_level_without_the_axis() -> No
 
 def test_an_axis_that_nobody_has_is_refused() -> None:
     with pytest.raises(ValueError, match="damping is no swept number"):
-        heat_map.sensitivity([recommend(cases.line({0.1: (0.1, 0.2)}))])
+        sensitivity.sensitivity([recommend(cases.line({0.1: (0.1, 0.2)}))])
 
 
 LEVELS = {f"q{level:02}": 10.0 ** (level / 25 - 6) for level in (1, 5, 25, 50, 75, 95, 99)}
@@ -153,7 +154,7 @@ def run(
 
 
 def test_a_spectrum_has_a_panel_for_all_and_one_per_layer() -> None:
-    figure = drawn(heat_map.spectrum([run(["conv1", "fc"])]))
+    figure = drawn(spectrum.spectrum([run(["conv1", "fc"])]))
     titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
     assert titles == ["all parameters", "conv1", "fc"]
     assert figure.get_suptitle() == "diag_ggn_mc, lr=0.05, damping=0.01"
@@ -162,7 +163,7 @@ def test_a_spectrum_has_a_panel_for_all_and_one_per_layer() -> None:
 
 
 def test_of_many_layers_an_even_choice_is_shown() -> None:
-    figure = drawn(heat_map.spectrum([run([f"layer{k}" for k in range(11)])]))
+    figure = drawn(spectrum.spectrum([run([f"layer{k}" for k in range(11)])]))
     titles = [axes.get_title() for axes in figure.axes]
     assert titles == ["all parameters", "layer0", "layer2", "layer5", "layer8", "layer10"]
     assert figure.get_suptitle().endswith("5 of 11 layers")
@@ -170,25 +171,25 @@ def test_of_many_layers_an_even_choice_is_shown() -> None:
 
 def test_a_spectrum_is_the_median_over_seeds() -> None:
     runs = [run(["fc"], seed=seed, scale=scale) for seed, scale in enumerate((1.0, 2.0, 50.0))]
-    figure = drawn(heat_map.spectrum(runs))
+    figure = drawn(spectrum.spectrum(runs))
     median = np.asarray(figure.axes[0].lines[0].get_ydata())
     assert median == pytest.approx([2e-4] * 3)
     assert figure.get_suptitle().endswith("(medians over 3 seeds)")
 
 
 def test_zeros_are_at_the_lower_edge_and_said_to_be() -> None:
-    figure = drawn(heat_map.spectrum([run(["fc"], q01=0.0, q05=0.0)]))
+    figure = drawn(spectrum.spectrum([run(["fc"], q01=0.0, q05=0.0)]))
     assert texts(figure) == ["smaller ones and zeros: lower edge"]
-    figure = drawn(heat_map.spectrum([run(["fc"], scale=0.0)]))
+    figure = drawn(spectrum.spectrum([run(["fc"], scale=0.0)]))
     assert texts(figure) == ["no positive curvature"]
 
 
 def test_missing_numbers_leave_gaps() -> None:
-    drawn(heat_map.spectrum([run(["fc"], damping=math.nan, q50=math.nan)]))
+    drawn(spectrum.spectrum([run(["fc"], damping=math.nan, q50=math.nan)]))
 
 
 def test_only_runs_of_one_setting_with_curvature_have_a_spectrum() -> None:
     with pytest.raises(ValueError, match="No run has curvature"):
-        heat_map.spectrum([made_record()])
+        spectrum.spectrum([made_record()])
     with pytest.raises(ValueError, match="differ in label or settings"):
-        heat_map.spectrum([run(["fc"]), run(["fc"], label="other")])
+        spectrum.spectrum([run(["fc"]), run(["fc"], label="other")])

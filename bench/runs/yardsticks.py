@@ -1,0 +1,107 @@
+"""Plain-gradient runs: what times are held against, and how steady they were."""
+
+import bisect
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import numpy as np
+
+from bench.runs.record import RunRecord
+from bench.runs.spec import RunSpec
+
+YARDSTICK_WARMUP = 5
+
+
+def yardstick_blocks_s(yardsticks: Sequence[RunRecord]) -> list[float]:
+    """Seconds per plain gradient of each yardstick run: forward and backward, warmed up."""
+    return [plain_gradient_s([record]) for record in yardsticks if len(record.seconds)]
+
+
+class Yardsticks:
+    """Plain-gradient runs, to be found by the training runs that they stand around."""
+
+    def __init__(self, records: Sequence[RunRecord]) -> None:
+        """Index records by session and time.
+
+        Args:
+            records: Plain-gradient records; empty ones are left out.
+        """
+        sessions: dict[str, list[RunRecord]] = {}
+        for record in sorted(records, key=lambda record: record.started_at):
+            if len(record.seconds):
+                sessions.setdefault(record.session, []).append(record)
+        self._sessions: dict[str, tuple[list[datetime], list[RunRecord]]] = {
+            session: ([record.started_at for record in own], own)
+            for session, own in sessions.items()
+        }
+
+    def around(self, record: RunRecord) -> float:
+        """Seconds of a plain gradient right before and after a run: drift hits both alike.
+
+        Args:
+            record: A training run.
+
+        Returns:
+            The median of the session's yardsticks next to it; NaN if it has none.
+        """
+        starts, own = self._sessions.get(record.session, ([], []))
+        place = bisect.bisect_right(starts, record.started_at)
+        near = own[max(0, place - 1) : place + 1]
+        return plain_gradient_s(near) if near else math.nan
+
+
+def plain_gradient_s(yardsticks: Sequence[RunRecord]) -> float:
+    """Seconds of a plain gradient: forward and backward, warmed up.
+
+    The median over iterations: nothing happens only every k-th time, and bursts do not count.
+    """
+    gradients = [r.values["forward_s"] + r.values["backward_s"] for r in yardsticks]
+    warm = [run[min(YARDSTICK_WARMUP, len(run) // 2) :] for run in gradients]
+    return float(np.median(np.concatenate(warm)))
+
+
+PLAIN_GRADIENT = "optimizers.plain_gradient:PlainGradient"
+YARDSTICK_S = 0.5
+
+
+def yardstick_spec(spec: RunSpec) -> RunSpec:
+    """The plain-gradient run that a training run is measured against: same model, no curvature."""
+    return replace(
+        spec,
+        optimizer=PLAIN_GRADIENT,
+        label="plain gradient",
+        hyperparameters={},
+        role="plain_gradient",
+        iterations=None,
+        seconds=YARDSTICK_S,
+        until=None,
+        eval_every=0,
+        curvature_every=0,
+    )
+
+
+_STEADY = 1.10
+
+
+def verdict(yardsticks: Sequence[RunRecord]) -> str:
+    """One honest sentence on how much the timings can be trusted.
+
+    Args:
+        yardsticks: The plain-gradient records of a session; they were measured all through it.
+    """
+    blocks = yardstick_blocks_s(yardsticks)
+    if len(blocks) < 2:
+        return "Timings: too few plain-gradient measurements to tell how steady the machine was."
+    low, high = min(blocks), max(blocks)
+    measured = (
+        f"the plain gradient took {1e3 * low:.3g} to {1e3 * high:.3g} ms in {len(blocks)} "
+        "measurements spread over the session"
+    )
+    if high <= _STEADY * low:
+        return f"Timings were steady: {measured}."
+    return (
+        f"Timings may be unstable: {measured}. Ratios below {high / low:.2f} mean little; "
+        "'optbench doctor' tells what disturbs this machine."
+    )
