@@ -1,1 +1,4 @@
-"""One module per group of commands of ``optbench``: arguments to calls, results to text."""
+"""The commands of ``optbench``, one file each: options in, sentences and exit codes out.
+
+What a command finds is computed elsewhere; here it is asked for and printed.
+"""

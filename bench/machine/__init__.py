@@ -1,1 +1,4 @@
-"""TODO."""
+"""The machine that runs take place on: devices, allocator, what disturbs it, how it is described.
+
+Nothing here knows of runs or optimizers.
+"""

@@ -1,1 +1,1 @@
-"""Base against head: is a training step slower, in which phase, and by how much."""
+"""Did a change make stepping slower? Two sides, launched again and again, judged by phase."""

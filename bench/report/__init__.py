@@ -1,4 +1,1 @@
-"""Reports: what is in one (``contents.py``), and how it becomes files (``writer.py``).
-
-``document.py`` says what a report consists of.
-"""
+"""One page and one Markdown file from records: contents as plain data, rendered twice."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Statistics of numbers: pure functions that know of no run."""

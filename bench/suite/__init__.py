@@ -1,1 +1,1 @@
-"""Benchmarks of this project itself, run with ``python -m bench.suite.<name>``."""
+"""The benchmarks of ``pytest bench/ --benchmark-only``: one phase of one optimizer each."""

@@ -1,1 +1,1 @@
-"""Sweeps: every setting of a grid, over seeds, judged on the validation split."""
+"""Many settings tried: what is swept, by which strategy, on which workers, and what came of it."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The figures, one file each: from numbers that others computed to a drawing."""

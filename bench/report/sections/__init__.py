@@ -1,1 +1,1 @@
-"""TODO."""
+"""What a report says, section by section, as plain data."""
