@@ -116,18 +116,19 @@ def run(
 
 def _conclude(outcome: "Comparison", results: Path, *, as_json: bool) -> None:
     """Print the summary of a comparison and write its report."""
-    from bench.comparison.summary import summarise
+    from bench.comparison import groups
+    from bench.comparison.analysis import analyse
     from bench.report import contents, writer
     from bench.runs import store, yardsticks
 
-    rows = summarise(outcome.training, outcome.yardsticks, outcome.memory)
+    analysis = analyse(groups.of_comparison(outcome.training, outcome.yardsticks, outcome.memory))
+    asked = list(analysis.records)  # labels, in the order in which they were asked for
+    rows = sorted(analysis.rows, key=lambda row: asked.index(row.label))
     verdict = yardsticks.verdict(outcome.yardsticks)
     first = outcome.training[0]
     if not as_json:  # before the report, so that nothing can come between
         _print_summary(rows, first, verdict)
-    made = contents.of_comparison(
-        outcome.training, outcome.yardsticks, outcome.memory, shared.command_line()
-    )
+    made = contents.of_comparison(analysis, shared.command_line())
     path = writer.write(results / shared.REPORT, made)
     if as_json:
         document = {

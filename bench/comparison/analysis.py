@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 
 from bench.comparison import targets
 from bench.comparison.groups import Group
+from bench.comparison.quantities import Quantity, to_target
 from bench.comparison.summary import Row, summarise
 from bench.comparison.targets import Reach
-from bench.runs.record import DONE, PHASES, RunRecord
+from bench.runs.record import DONE, RunRecord
 from bench.runs.yardsticks import Yardsticks
 from bench.statistics import intervals
 from bench.statistics.intervals import Spread
 from bench.statistics.profiles import Profile, profile
 from bench.statistics.ranking import Ranking, rank
 
-COSTS = (*(f"{phase}_s" for phase in PHASES), "iteration_s", "plain_gradients")
 Target = tuple[str, float]
 
 
@@ -37,8 +37,8 @@ class Analysis:
         reached: When each run reached each target, by target and label, then by run. Failed and
             interrupted runs that had not reached it are left out: nobody knows whether they would.
         plain_gradient_s: Seconds of a plain gradient around each run; NaN if unknown.
-        rankings: What is best and what cannot be told from it, by quantity: those of
-            ``Row.values``, and ``target`` for the seconds to ``target``.
+        rankings: What is best and what cannot be told from it, by key of a quantity: those of
+            ``Row.values`` that are better one way, and ``to_target``.
         records: The training records by label.
     """
 
@@ -62,6 +62,22 @@ class Analysis:
     def split(self) -> str:
         """What the metric was evaluated on."""
         return self.rows[0].split
+
+    @property
+    def quantities(self) -> dict[str, Quantity]:
+        """All quantities that the runs may tell, by key."""
+        return self.rows[0].quantities
+
+    @property
+    def ranked(self) -> Quantity:
+        """What the rows are in the order of: ``metric``, or the training loss without one."""
+        key = f"{self.split}_{self.metric}"
+        evaluated = any(key in row.spreads for row in self.rows)
+        return self.quantities[key if evaluated else "train_loss"]
+
+    def to(self, target: float, unit: str = "seconds") -> Quantity:
+        """What it took to a target, as a quantity; see :meth:`time_to`."""
+        return to_target(self.metric, target, unit)
 
     def time_to(self, target: float, label: str, unit: str) -> dict[str, float]:
         """What each run of a label needed to reach a target, infinite if it never did.
@@ -135,15 +151,16 @@ def analyse(group: Group, wanted: Sequence[Target] = ()) -> Analysis:
     )
     target = _hardest(found)
     rankings = {
-        name: _ranking(rows, _of(rows, name), way)
-        for name, way in {**metrics, **dict.fromkeys(("train_loss", *COSTS), "min")}.items()
+        key: _ranking(rows, {row.label: row.values.get(key, {}) for row in rows}, quantity)
+        for key, quantity in found.quantities.items()
+        if quantity.better
     }
     if target is not None:
         seconds = {row.label: found.time_to(target, row.label, "seconds") for row in rows}
-        rankings["target"] = _ranking(rows, seconds, "min")
-    return replace(
-        found, target=target, rankings=rankings, rows=_ordered(rows, metric, better, rankings)
-    )
+        quantity = found.to(target)
+        rankings[quantity.key] = _ranking(rows, seconds, quantity)
+    found = replace(found, target=target, rankings=rankings)
+    return replace(found, rows=_ordered(found))
 
 
 def _hardest(found: Analysis) -> float | None:
@@ -155,23 +172,20 @@ def _hardest(found: Analysis) -> float | None:
     return usual[-1] if usual else next(iter(found.targets), None)
 
 
-def _ordered(
-    rows: Sequence[Row], metric: str, better: str, rankings: Mapping[str, Ranking]
-) -> list[Row]:
-    """Rows in the order of the ranking by the metric, those that it does not rank by medians."""
-    evaluated = any(row.values.get(metric) for row in rows)
-    quantity = metric if evaluated else "train_loss"
-    ranking = rankings[quantity]
+def _ordered(found: Analysis) -> list[Row]:
+    """Rows in the order of the ranking, those that it does not rank by medians."""
+    quantity = found.ranked
+    ranking = found.rankings[quantity.key]
     first = [label for label in (ranking.best, *ranking.tied, *ranking.worse) if label]
-    growing = evaluated and better == "max"
 
     def key(row: Row) -> tuple[bool, int, float]:
-        spread = row.metrics.get(metric) if evaluated else row.final_loss
-        value = (-spread.median if growing else spread.median) if spread else math.inf
+        spread = row.spreads.get(quantity.key)
+        sign = -1.0 if quantity.better == "max" else 1.0
+        value = sign * spread.median if spread else math.inf
         place = first.index(row.label) if row.label in first else len(first)
         return row.label in ranking.lost, place, value
 
-    return sorted(rows, key=key)
+    return sorted(found.rows, key=key)
 
 
 def _lost(row: Row) -> int:
@@ -180,12 +194,9 @@ def _lost(row: Row) -> int:
 
 
 def _ranking(
-    rows: Sequence[Row], values: Mapping[str, Mapping[str, float]], better: str
+    rows: Sequence[Row], values: Mapping[str, Mapping[str, float]], quantity: Quantity
 ) -> Ranking:
-    """What is best, of values by label and run; a label that lost runs never is.
-
-    Ratios are compared where small values are better: of losses, errors and times.
-    """
+    """What is best, of values by label and run; a label that lost runs never is."""
     by_seed = {
         row.label: {row.seeds[run]: value for run, value in values[row.label].items()}
         for row in rows
@@ -193,15 +204,10 @@ def _ranking(
     }
     return rank(
         by_seed,
-        better="max" if better == "max" else "min",
-        logarithmic=better == "min",
+        better="max" if quantity.better == "max" else "min",
+        logarithmic=quantity.ratio,
         lost={row.label: _lost(row) for row in rows},
     )
-
-
-def _of(rows: Sequence[Row], quantity: str) -> dict[str, Mapping[str, float]]:
-    """The values of a quantity, by label and run."""
-    return {row.label: row.values.get(quantity, {}) for row in rows}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,11 +42,6 @@ FIELDS: Mapping[str, Mapping[str, pa.DataType]] = {
         "reached": pa.int64(),
     },
 }  # fmt: skip
-_UNITS = {
-    "iterations": "iterations",
-    "plain_gradients": "plain gradients",
-    "peak_memory_bytes": "bytes",
-}
 
 
 def tables(found: Iterable[Source], sweeps: Iterable[str]) -> dict[str, Table]:
@@ -68,27 +63,15 @@ def tables(found: Iterable[Source], sweeps: Iterable[str]) -> dict[str, Table]:
 def _summary(analyses: Sequence[Analysis]) -> Iterator[dict[str, Any]]:
     for one in analyses:
         for row in one.rows:
-            spreads: dict[str, Spread | None] = {"train_loss": row.final_loss, **row.metrics}
-            spreads |= {f"{phase}_s": spread for phase, spread in row.phase_s.items()}
-            spreads |= {
-                "iteration_s": row.iteration_s,
-                "plain_gradients": row.plain_gradients,
-                "peak_memory_bytes": row.peak_memory_bytes,
-                "iterations": row.iterations,
-                "clocked_s": row.clocked_s,
-            }
-            for quantity, spread in spreads.items():
-                if spread is not None:
-                    ranking = one.rankings.get(quantity)
-                    unit = _UNITS.get(quantity) or ("s" if quantity.endswith("_s") else "")
-                    name = f"{one.split}_{quantity}" if quantity in row.metrics else quantity
-                    yield {
-                        **_of(one, row),
-                        "quantity": name,
-                        "unit": unit,
-                        **_interval(spread),
-                        "standing": ranking.standing(row.label) if ranking else "",
-                    }
+            for key, spread in row.spreads.items():
+                ranking = one.rankings.get(key)
+                yield {
+                    **_of(one, row),
+                    "quantity": key,
+                    "unit": row.quantities[key].unit,
+                    **_interval(spread),
+                    "standing": ranking.standing(row.label) if ranking else "",
+                }
 
 
 def _times(analyses: Sequence[Analysis]) -> Iterator[dict[str, Any]]:
@@ -103,7 +86,7 @@ def _times(analyses: Sequence[Analysis]) -> Iterator[dict[str, Any]]:
                             **_of(one, row),
                             "metric": f"{one.split}_{one.metric}",
                             "target": level,
-                            "unit": "plain gradients" if unit == "gradients" else unit,
+                            "unit": one.to(level, unit).unit,
                             **_interval(spread),
                             "reached": sum(value < math.inf for value in found.values()),
                         }

@@ -77,9 +77,14 @@ def split(records: Iterable[RunRecord], sweeps: Iterable[str] = ()) -> list[Grou
     return sorted(groups, key=_latest, reverse=True)
 
 
-def name(runs: Sequence[RunRecord]) -> str:
-    """What runs under the same conditions are called when there are no others."""
-    return _names([runs])[0]
+def of_comparison(
+    training: Sequence[RunRecord],
+    yardsticks: Sequence[RunRecord],
+    memory: Mapping[str, Sequence[int]],
+) -> Group:
+    """The runs of one comparison as they were made together."""
+    (name,) = _names([training])
+    return Group(name=name, training=training, yardsticks=yardsticks, memory=memory)
 
 
 def _latest(group: Group) -> datetime:

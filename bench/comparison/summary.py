@@ -1,6 +1,5 @@
 """What a comparison says, in numbers: one row per label."""
 
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -8,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from bench.comparison import quantities
+from bench.comparison.quantities import Quantity, of_problem, of_record
 from bench.errors import UsageError
-from bench.runs.record import DONE, PHASE_COLUMNS, PHASES, RunRecord
+from bench.runs.record import RunRecord
 from bench.runs.yardsticks import Yardsticks
 from bench.statistics import intervals
 from bench.statistics.intervals import Spread
@@ -34,56 +35,43 @@ CONDITIONS: Mapping[str, Callable[[RunRecord], object]] = {
 class Row:
     """One label of a comparison.
 
-    Losses and metrics are over the completed runs, times over the completed and diverged ones that
-    had the machine for themselves. Each is a median over seeds with its interval.
-
     Attributes:
         label: The label.
         optimizer: Its name in the registry.
         hyperparameters: The settings that were given or differ from the factory's defaults.
         split: What the metrics were evaluated on, ``"test"`` or ``"validation"``.
-        final_loss: Mean of the last mini-batch losses of a run.
-        metrics: Last evaluation by metric.
-        iterations: How long the runs were.
-        clocked_s: How long the runs took, without evaluation.
+        metrics: The problem's metrics, and which way is better.
+        spreads: By key of :mod:`bench.comparison.quantities`, the median over seeds with its
+            interval; a quantity that no run tells is absent. Peak memory is over its measurements.
+        values: What the medians are of, by quantity and run.
         target: What ended a run early, as in ``accuracy=0.97``; empty if nothing could.
         reached: How many runs reached the target.
-        phase_s: Seconds per iteration by phase, of each run its total over its iterations; empty
-            if nothing was timed.
-        iteration_s: The same of all phases together.
         curvature: What the steps' curvature was, as (first, last observation): ``damping``, and the
             plain ``share`` and the gradient-``weighted_share`` of curvature in all parameters,
             medians over the completed runs; empty for an optimizer without a diagonal.
-        plain_gradients: Seconds per iteration as a multiple of a plain gradient, measured right
-            before and after the run.
-        peak_memory_bytes: Peak memory of training, over the measurements.
         statuses: How many runs ended how.
         runs: The executions behind the row.
         seeds: Seed of each of them.
-        values: What the medians are of, by quantity and run: ``train_loss``, the metrics by their
-            names, ``data_s`` and the other phases, ``iteration_s``, ``plain_gradients``,
-            ``iterations`` and ``clocked_s``.
     """
 
     label: str
     optimizer: str
     hyperparameters: Mapping[str, Any]
     split: str
-    final_loss: Spread | None
-    metrics: Mapping[str, Spread]
-    iterations: Spread | None
-    clocked_s: Spread | None
+    metrics: Mapping[str, str]
+    spreads: Mapping[str, Spread]
+    values: Mapping[str, Mapping[str, float]]
     target: str
     reached: int
-    phase_s: Mapping[str, Spread]
-    iteration_s: Spread | None
     curvature: Mapping[str, tuple[float, float]]
-    plain_gradients: Spread | None
-    peak_memory_bytes: Spread | None
     statuses: Mapping[str, int]
     runs: Sequence[str]
     seeds: Mapping[str, int]
-    values: Mapping[str, Mapping[str, float]]
+
+    @property
+    def quantities(self) -> dict[str, Quantity]:
+        """All quantities that its runs may tell, by key."""
+        return of_problem(self.metrics, self.split)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-able dict."""
@@ -133,74 +121,30 @@ def _row(
     label: str, records: Sequence[RunRecord], yardsticks: Yardsticks, memory: Sequence[int]
 ) -> Row:
     completed = [record for record in records if record.status == "completed"]
-    values = _values(records, yardsticks)
-
-    def over(quantity: str) -> Spread | None:
-        return intervals.spread(list(values[quantity].values()))
-
-    metrics = {name: over(name) for name in records[0].metrics}
-    phases = {phase: over(column) for phase, column in zip(PHASES, PHASE_COLUMNS, strict=True)}
+    first = records[0]
+    known = of_record(first)
+    values: dict[str, dict[str, float]] = {key: {} for key in known if known[key].read}
+    for record in records:
+        for key, value in quantities.values(record, yardsticks.around(record)).items():
+            values[key][record.key] = value
+    told = {key: list(by_run.values()) for key, by_run in values.items()}
+    told["peak_memory_bytes"] = [float(count) for count in memory]
+    spreads = {key: intervals.spread(found) for key, found in told.items()}
     return Row(
         label=label,
-        optimizer=records[0].config["optimizer"],
-        hyperparameters=records[0].config["settings"],
-        split=records[0].config["split"],
-        final_loss=over("train_loss"),
-        metrics={name: value for name, value in metrics.items() if value is not None},
-        iterations=over("iterations"),
-        clocked_s=over("clocked_s"),
-        target="{}={:g}".format(*until) if (until := records[0].config["until"]) else "",
+        optimizer=first.config["optimizer"],
+        hyperparameters=first.config["settings"],
+        split=first.config["split"],
+        metrics=dict(first.metrics),
+        spreads={key: spread for key, spread in spreads.items() if spread is not None},
+        values=values,
+        target="{}={:g}".format(*until) if (until := first.config["until"]) else "",
         reached=sum(record.target_reached for record in completed),
-        phase_s={name: value for name, value in phases.items() if value is not None},
-        iteration_s=over("iteration_s"),
         curvature=curvature(completed),
-        plain_gradients=over("plain_gradients"),
-        peak_memory_bytes=intervals.spread([float(count) for count in memory]),
         statuses=dict(Counter(record.status for record in records)),
         runs=[record.key for record in records],
         seeds={record.key: record.config["seed"] for record in records},
-        values=values,
     )
-
-
-def _final(record: RunRecord) -> dict[str, float]:
-    """The last evaluation; what is NaN there is infinitely bad, since its model is useless."""
-    last = record.evaluations[-1]
-    worst = {"min": math.inf, "max": -math.inf}
-    return {
-        name: worst[better] if math.isnan(last[name]) else last[name]
-        for name, better in record.metrics.items()
-    }
-
-
-def _values(records: Sequence[RunRecord], yardsticks: Yardsticks) -> dict[str, dict[str, float]]:
-    """What each run contributes, by quantity and run; see :class:`Row`."""
-    values: dict[str, dict[str, float]] = {
-        name: {}
-        for name in (
-            "train_loss", *records[0].metrics, *PHASE_COLUMNS, "iteration_s", "plain_gradients",
-            "iterations", "clocked_s",
-        )
-    }  # fmt: skip
-    for record in records:
-        found: dict[str, float] = {}
-        if record.status == "completed" and len(record.values["loss"]):
-            found["train_loss"] = intervals.final_loss(record.values["loss"])
-            found["iterations"] = float(len(record.values["loss"]))
-            if record.evaluations:
-                found |= _final(record)
-            if not record.shared:
-                found["clocked_s"] = float(record.seconds.sum())
-        if record.status in DONE and not record.shared and len(record.seconds):
-            found |= {
-                name: intervals.per_iteration([record.values[name]]) for name in PHASE_COLUMNS
-            }
-            found["iteration_s"] = intervals.per_iteration([record.seconds])
-            found["plain_gradients"] = found["iteration_s"] / yardsticks.around(record)
-        for name, value in found.items():
-            if not math.isnan(value):
-                values[name][record.key] = value
-    return values
 
 
 def curvature(records: Sequence[RunRecord]) -> dict[str, tuple[float, float]]:

@@ -2,18 +2,14 @@
 
 from collections.abc import Sequence
 
+from bench.comparison.quantities import Quantity
 from bench.comparison.summary import Row
-from bench.runs.record import PHASES
-from bench.statistics.intervals import FINAL_WINDOW, Spread
-from bench.support.numbers import change, memory, milliseconds, spread, statuses
+from bench.support import numbers
 
 Table = tuple[list[str], list[list[str]]]
 
-NOTES = (
-    f"Train loss: mean of the last {FINAL_WINDOW} mini-batch losses. Medians over seeds, in "
-    "brackets their 95 % interval; the range of fewer than six seeds.",
-    "Milliseconds: a run's total over its iterations. Cost: multiples of a plain gradient (forward "
-    "and backward of the same model without curvature, measured right before and after each run).",
+OVER_SEEDS = (
+    "Medians over seeds, in brackets their 95 % interval; the range of fewer than six seeds."
 )
 
 CURVATURE_TITLE = "Effective curvature share, first to last iteration"
@@ -26,35 +22,18 @@ CURVATURE_NOTE = (
 
 def convergence(rows: Sequence[Row]) -> Table:
     """Where each optimizer got to."""
-    metrics = list(dict.fromkeys(name for row in rows for name in row.metrics))
-    metrics.sort(key=lambda name: name == "loss")
-    header = ["optimizer", "train loss", *(f"{rows[0].split} {name}" for name in metrics), "runs"]
-    body = [
-        [
-            row.label,
-            spread(row.final_loss),
-            *(spread(row.metrics.get(name)) for name in metrics),
-            statuses(row.statuses),
-        ]
-        for row in rows
-    ]
-    return header, body
+    header, body = _table(rows, "convergence")
+    runs = [numbers.statuses(row.statuses) for row in rows]
+    return [*header, "runs"], [[*cells, told] for cells, told in zip(body, runs, strict=True)]
 
 
 def length(rows: Sequence[Row]) -> Table:
     """How long each optimizer trained: worth telling where the budget is not in iterations."""
-    header = ["optimizer", "iterations", "seconds", "target", "reached it"]
-    body = [
-        [
-            row.label,
-            spread(row.iterations, digits=0),
-            spread(row.clocked_s),
-            row.target or "–",
-            f"{row.reached} of {sum(row.statuses.values())}" if row.target else "–",
-        ]
-        for row in rows
-    ]
-    return header, body
+    header, body = _table(rows, "length")
+    for row, cells in zip(rows, body, strict=True):
+        reached = f"{row.reached} of {sum(row.statuses.values())}" if row.target else "–"
+        cells += [row.target or "–", reached]
+    return [*header, "target", "reached it"], body
 
 
 def lengths_differ(rows: Sequence[Row]) -> bool:
@@ -65,25 +44,44 @@ def lengths_differ(rows: Sequence[Row]) -> bool:
 
 def cost(rows: Sequence[Row]) -> Table:
     """What an iteration of each optimizer costs."""
-    header = ["optimizer", *PHASES, "total", "cost", "peak memory"]
+    return _table(rows, "cost")
+
+
+def _table(rows: Sequence[Row], name: str) -> Table:
+    """The quantities that the terminal has in one table."""
+    found = shown(rows, name)
     body = [
         [
             row.label,
-            *(_milliseconds(row.phase_s.get(phase)) for phase in PHASES),
-            _milliseconds(row.iteration_s),
-            spread(row.plain_gradients, digits=2, unit="×"),
-            memory(row.peak_memory_bytes),
+            *(
+                (numbers.median if quantity.brief else numbers.spread)(
+                    row.spreads.get(quantity.key), quantity.format
+                )
+                for quantity in found
+            ),
         ]
         for row in rows
     ]
-    return header, body
+    return ["optimizer", *(quantity.title for quantity in found)], body
+
+
+def shown(rows: Sequence[Row], *names: str) -> list[Quantity]:
+    """The quantities of the terminal's tables of these names, in the catalogue's order."""
+    known = {key: quantity for row in rows for key, quantity in row.quantities.items()}
+    told = {key for row in rows for key in row.spreads}
+    return [
+        quantity
+        for key, quantity in known.items()
+        if quantity.table in names and (key in told or not quantity.optional)
+    ]
 
 
 def curvature(rows: Sequence[Row]) -> Table:
     """How much of each optimizer's step is curvature; only optimizers that have some."""
     header = ["optimizer", "damping", "plain share", "gradient-weighted share"]
+    names = ("damping", "share", "weighted_share")
     body = [
-        [row.label, *(change(*row.curvature[n]) for n in ("damping", "share", "weighted_share"))]
+        [row.label, *(numbers.change(*row.curvature[name]) for name in names)]
         for row in rows
         if row.curvature
     ]
@@ -92,8 +90,9 @@ def curvature(rows: Sequence[Row]) -> Table:
 
 def notes(rows: Sequence[Row]) -> list[str]:
     """What the tables of these rows mean."""
-    return [*NOTES, *([CURVATURE_NOTE] if any(row.curvature for row in rows) else [])]
-
-
-def _milliseconds(seconds: Spread | None) -> str:
-    return "–" if seconds is None else milliseconds(seconds.median)
+    helps: dict[str, list[str]] = {}
+    for quantity in shown(rows, "convergence", "cost"):
+        helps.setdefault(quantity.help, []).append(quantity.title)
+    said = [f"{', '.join(titles)}: {help_}" for help_, titles in helps.items()]
+    told = " ".join(text[0].upper() + text[1:] for text in said)
+    return [OVER_SEEDS, told, *([CURVATURE_NOTE] if any(row.curvature for row in rows) else [])]

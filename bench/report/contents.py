@@ -4,9 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 
-from bench.comparison import groups
 from bench.comparison.analysis import Analysis, Target, analyse, profiles
-from bench.comparison.groups import Group
 from bench.errors import unknown
 from bench.recommend import wording
 from bench.regress import history
@@ -60,20 +58,9 @@ def of_results(
     return _compose(analyses, advised, [part for part in extra if part], command)
 
 
-def of_comparison(
-    training: Sequence[RunRecord],
-    yardsticks: Sequence[RunRecord],
-    memory: Mapping[str, Sequence[int]],
-    command: str,
-) -> Report:
+def of_comparison(analysis: Analysis, command: str) -> Report:
     """A report of one comparison, as ``optbench run`` makes it."""
-    group = Group(
-        name=groups.name(training),
-        training=training,
-        yardsticks=yardsticks,
-        memory=memory,
-    )
-    return _compose([analyse(group)], [], [], command)
+    return _compose([analysis], [], [], command)
 
 
 def of_sweep(outcome: Outcome, advice: Sequence[Advice], command: str) -> Report:

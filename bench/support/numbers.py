@@ -1,37 +1,59 @@
-"""Numbers as people read them."""
+"""Numbers as people read them, in the terminal and in reports alike."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 
 from bench.statistics.intervals import Spread
+
+MISSING = "–"  # what was not measured
+Show = Callable[[float], str]
+
+
+def significant(value: float) -> str:
+    """Three significant digits; ``∞`` for a miss, a dash for NaN."""
+    if math.isnan(value):
+        return MISSING
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    return f"{value:#.3g}".rstrip(".")
+
+
+def whole(value: float) -> str:
+    """A count; ``∞`` for a miss, a dash for NaN."""
+    return f"{value:.0f}" if math.isfinite(value) else significant(value)
+
+
+def milliseconds(seconds: float) -> str:
+    """Seconds as milliseconds with three significant digits; a dash for NaN."""
+    return significant(1e3 * seconds)
+
+
+def mebibytes(count: float) -> str:
+    """Bytes as MiB."""
+    return f"{count / 2**20:.0f} MiB"
+
+
+def times(cost: float) -> str:
+    """A multiple, such as ``1.99×``; a dash for NaN."""
+    return MISSING if math.isnan(cost) else f"{cost:.2f}×"
+
+
+def median(value: Spread | None, show: Show) -> str:
+    """A median without its interval; a dash for nothing."""
+    return MISSING if value is None else show(value.median)
+
+
+def spread(value: Spread | None, show: Show = significant) -> str:
+    """A median with its interval, such as ``0.187 (0.172–0.201)``; without one of a single run."""
+    if value is None or value.count == 1:
+        return median(value, show)
+    return f"{show(value.median)} ({show(value.low)}–{show(value.high)})"
 
 
 def change(first: float, last: float) -> str:
     """Two significant digits of each, such as ``0.00012 → 0.0031``; one number if they agree."""
-    shown = ["–" if value != value else f"{value:.2g}" for value in (first, last)]
+    shown = [MISSING if math.isnan(value) else f"{value:.2g}" for value in (first, last)]
     return " → ".join(dict.fromkeys(shown))
-
-
-def spread(value: Spread | None, digits: int | None = None, unit: str = "") -> str:
-    """Median with interval, such as ``0.187 (0.172–0.201)``; without one of a single run."""
-    if value is None:
-        return "–"
-
-    def show(number: float) -> str:
-        return f"{number:.{digits}f}" if digits is not None else f"{number:#.3g}".rstrip(".")
-
-    if value.count == 1:
-        return show(value.median) + unit
-    return f"{show(value.median)}{unit} ({show(value.low)}–{show(value.high)})"
-
-
-def milliseconds(seconds: float) -> str:
-    """Three significant digits in ms; a dash for NaN."""
-    return "–" if seconds != seconds else f"{1e3 * seconds:#.3g}".rstrip(".")
-
-
-def memory(count: Spread | None) -> str:
-    """A median of bytes as MiB."""
-    return "–" if count is None else f"{count.median / 2**20:.0f} MiB"
 
 
 def statuses(counts: Mapping[str, int]) -> str:

@@ -72,7 +72,7 @@ def test_labels_let_one_optimizer_run_twice() -> None:
     )  # fmt: skip
     fast, slow = json.loads(result.stdout)["rows"]
     assert (fast["hyperparameters"]["lr"], slow["hyperparameters"]["lr"]) == (0.2, 0.001)
-    assert fast["final_loss"]["median"] < slow["final_loss"]["median"]
+    assert fast["spreads"]["train_loss"]["median"] < slow["spreads"]["train_loss"]["median"]
 
 
 def test_users_optimizer_from_the_working_folder() -> None:

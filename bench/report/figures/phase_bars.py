@@ -14,8 +14,8 @@ from bench.comparison.summary import Row
 from bench.report.document import Figure, Variant
 from bench.report.figures import style
 from bench.report.figures.axes import Items
-from bench.report.sections.cells import milliseconds
-from bench.runs.record import PHASES
+from bench.runs.record import PHASE_COLUMNS
+from bench.support.numbers import milliseconds, times
 from bench.support.text import short
 
 
@@ -28,15 +28,17 @@ def phase_bars(one: Analysis, items: Items, stem: str) -> Figure | None:
         stem: What the names of the files begin with.
     """
     labels = [item.label for _, item in items]
-    rows = [row for row in one.rows if row.label in labels and row.iteration_s]
+    rows = [row for row in one.rows if row.label in labels and "iteration_s" in row.spreads]
     if not rows:
         return None
     known = [seconds for seconds in one.plain_gradient_s.values() if math.isfinite(seconds)]
     said = "; ".join(
-        f"{row.label} {milliseconds(row.iteration_s.median)} ms, of which "
-        + ", ".join(f"{phase} {milliseconds(row.phase_s[phase].median)}" for phase in PHASES)
+        f"{row.label} {milliseconds(row.spreads['iteration_s'].median)} ms, of which "
+        + ", ".join(
+            f"{row.quantities[key].title} {milliseconds(row.spreads[key].median)}"
+            for key in PHASE_COLUMNS
+        )
         for row in rows
-        if row.iteration_s
     )
     plain_gradient_s = float(np.median(known)) if known else None
     return Figure(
@@ -57,29 +59,29 @@ def _draw(rows: Sequence[Row], plain_gradient_s: float | None) -> Drawn:
         rows: Rows of a summary.
         plain_gradient_s: Seconds of a plain gradient, if measured.
     """
-    timed = [(row, row.iteration_s) for row in rows if row.iteration_s is not None]
-    names = [short(row.label) for row, _ in timed]
+    names = [short(row.label) for row in rows]
     with mpl.rc_context(style.STYLE):
-        figure = Drawn(figsize=(8, 1.4 + 0.5 * len(timed)), layout="constrained")
+        figure = Drawn(figsize=(8, 1.4 + 0.5 * len(rows)), layout="constrained")
         axes = figure.subplots()
-        left = np.zeros(len(timed))
-        colours = sns.color_palette("colorblind", len(PHASES))
-        for phase, colour in zip(PHASES, colours, strict=True):
-            widths = np.array([1e3 * row.phase_s[phase].median for row, _ in timed])
-            axes.barh(range(len(timed)), widths, left=left, color=colour, label=phase)
+        left = np.zeros(len(rows))
+        colours = sns.color_palette("colorblind", len(PHASE_COLUMNS))
+        for key, colour in zip(PHASE_COLUMNS, colours, strict=True):
+            widths = np.array([1e3 * row.spreads[key].median for row in rows])
+            title = rows[0].quantities[key].title
+            axes.barh(range(len(rows)), widths, left=left, color=colour, label=title)
             left += widths
-        for index, (row, whole) in enumerate(timed):
+        for index, row in enumerate(rows):
+            whole, cost = row.spreads["iteration_s"], row.spreads.get("plain_gradients")
             if whole.count > 1:
                 axes.hlines(index, 1e3 * whole.low, 1e3 * whole.high, color="black", lw=1.2)
                 axes.plot([1e3 * whole.low, 1e3 * whole.high], [index] * 2, "|", color="black")
-            cost = row.plain_gradients
-            times = f"{milliseconds(whole.median)} ms"
-            times += f" = {cost.median:.2f}×" if cost else ""
+            told = f"{milliseconds(whole.median)} ms"
+            told += f" = {times(cost.median)}" if cost else ""
             axes.annotate(
-                times, (max(left[index], 1e3 * whole.high), index), xytext=(8, 0),
+                told, (max(left[index], 1e3 * whole.high), index), xytext=(8, 0),
                 textcoords="offset points", va="center",
             )  # fmt: skip
-        axes.set_yticks(range(len(timed)), names)
+        axes.set_yticks(range(len(rows)), names)
         if plain_gradient_s is not None:
             axes.axvline(
                 1e3 * plain_gradient_s, color="black", ls="--", lw=1, label="plain gradient (1×)"
@@ -88,5 +90,5 @@ def _draw(rows: Sequence[Row], plain_gradient_s: float | None) -> Drawn:
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
         axes.set_xlabel("ms per iteration (total over iterations)")
-        figure.legend(loc="outside upper center", ncols=len(PHASES) + 1)
+        figure.legend(loc="outside upper center", ncols=len(PHASE_COLUMNS) + 1)
     return figure

@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 
 from bench.comparison import groups
 from bench.comparison.analysis import Analysis
+from bench.comparison.quantities import Quantity
 from bench.comparison.summary import Row
-from bench.report.sections.cells import milliseconds, significant, times
 from bench.statistics.ranking import Ranking
+from bench.support import numbers
+from bench.support.numbers import milliseconds, significant, times
 
 NAMED = 4
 
@@ -20,10 +22,10 @@ def sentences(one: Analysis) -> list[str]:
 
 def _per_iteration(one: Analysis) -> str:
     """Who got furthest with the budget."""
-    metric = one.metric if any(one.metric in row.metrics for row in one.rows) else ""
-    ranking = one.rankings[metric or "train_loss"]
-    name = f"{one.split} {metric}" if metric else "training loss"
-    with_value = {row.label: _value(row, metric) for row in one.rows}
+    quantity = one.ranked
+    ranking = one.rankings[quantity.key]
+    name = quantity.title
+    with_value = {row.label: _value(row, quantity) for row in one.rows}
     first = one.group.first
     after = "At the end" if first.config["until"] else f"After {groups.budget(first)}"
     if not any(with_value.values()):
@@ -41,12 +43,9 @@ def _per_iteration(one: Analysis) -> str:
     return f"{best}; {_against(ranking)}."
 
 
-def _value(row: Row, metric: str) -> str:
-    spread = row.metrics.get(metric) if metric else row.final_loss
-    if spread is None:
-        return ""
-    interval = f" ({significant(spread.low)}–{significant(spread.high)})"
-    return significant(spread.median) + (interval if spread.count > 1 else "")
+def _value(row: Row, quantity: Quantity) -> str:
+    spread = row.spreads.get(quantity.key)
+    return numbers.spread(spread, quantity.format) if spread else ""
 
 
 def _against(ranking: Ranking) -> str:
@@ -63,9 +62,9 @@ def _against(ranking: Ranking) -> str:
 
 def _per_second(one: Analysis) -> str:
     """Who reached the target first, and who did not get there."""
-    ranking = one.rankings.get("target")
-    if one.target is None or ranking is None:
+    if one.target is None:
         return ""
+    ranking = one.rankings[one.to(one.target).key]
     target = f"{one.split} {one.metric} {one.target:g}"
     times = {label: one.time_to(one.target, label, "seconds") for label in one.labels}
     times = {label: by_run for label, by_run in times.items() if by_run}
@@ -106,11 +105,7 @@ def _missed(times: Mapping[str, Mapping[str, float]]) -> str:
 
 def _cost(one: Analysis) -> str:
     """What an iteration costs, from the cheapest to the dearest."""
-    costs = [
-        (row.plain_gradients.median, row.label)
-        for row in one.rows
-        if row.plain_gradients is not None
-    ]
+    costs = _medians(one, "plain_gradients")
     if costs:
         low, high = min(costs), max(costs)
         if len(costs) == 1:
@@ -119,7 +114,7 @@ def _cost(one: Analysis) -> str:
             f"An iteration costs from {times(low[0])} ({low[1]}) to {times(high[0])} ({high[1]}) "
             "a plain gradient."
         )
-    timed = [(row.iteration_s.median, row.label) for row in one.rows if row.iteration_s is not None]
+    timed = _medians(one, "iteration_s")
     if len(timed) < 2:
         return ""
     low, high = min(timed), max(timed)
@@ -127,6 +122,10 @@ def _cost(one: Analysis) -> str:
         f"An iteration takes from {milliseconds(low[0])} ms ({low[1]}) to {milliseconds(high[0])} "
         f"ms ({high[1]})."
     )
+
+
+def _medians(one: Analysis, key: str) -> list[tuple[float, str]]:
+    return [(row.spreads[key].median, row.label) for row in one.rows if key in row.spreads]
 
 
 def _lost(one: Analysis) -> list[str]:

@@ -1,41 +1,19 @@
 """Cells of tables: numbers with their interval, and how they are written."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from bench.comparison import tables
 from bench.report.document import Cell, Column, Mark, Row, Table
 from bench.statistics.intervals import Spread
 from bench.statistics.ranking import Ranking
+from bench.support import numbers
+from bench.support.numbers import Show
 from bench.support.text import plural
 
 SEEDS_TOLD = 8
 
-MISSING = Cell(text="–", value=math.nan)  # what was not measured
-
-Show = Callable[[float], str]
-
-
-def significant(value: float) -> str:
-    """Three significant digits; ``∞`` for a miss."""
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    return f"{value:#.3g}".rstrip(".")
-
-
-def milliseconds(seconds: float) -> str:
-    """Seconds as milliseconds with three significant digits."""
-    return significant(1e3 * seconds)
-
-
-def mebibytes(count: float) -> str:
-    """Bytes as MiB."""
-    return f"{count / 2**20:.0f} MiB"
-
-
-def times(cost: float) -> str:
-    """A multiple, such as ``1.99×``."""
-    return f"{cost:.2f}×"
+MISSING = Cell(text=numbers.MISSING, value=math.nan)  # what was not measured
 
 
 def number(

@@ -1,7 +1,7 @@
 """What a report says of a group of runs: figures, tables, where it comes from."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bench.comparison import tables
@@ -24,18 +24,10 @@ from bench.report.document import (
 from bench.report.figures import axes, convergence, phase_bars, targets
 from bench.report.figures.axes import MOST_SERIES, Items
 from bench.report.sections import origin
-from bench.report.sections.cells import (
-    Show,
-    milliseconds,
-    number,
-    plain_table,
-    significant,
-    single,
-    times,
-)
-from bench.report.sections.main_table import anchor, target_name
+from bench.report.sections.cells import number, plain_table, single
+from bench.report.sections.main_table import anchor, column
 from bench.runs import settings, yardsticks
-from bench.runs.record import PHASES, RunRecord
+from bench.runs.record import RunRecord
 
 
 def section(one: Analysis, index: int, known: Sequence[Series], command: str) -> Section:
@@ -98,18 +90,19 @@ def _targets(one: Analysis, items: Items, stem: str, place: int) -> list[Block]:
     """How long it took to reach each target; in iterations where nothing was timed."""
     if not one.targets:
         return []
-    timed = any(row.iteration_s for row in one.rows)
-    unit, show = ("seconds", significant) if timed else ("iterations", _whole)
+    timed = any("iteration_s" in row.spreads for row in one.rows)
+    unit = "seconds" if timed else "iterations"
     index = {item.label: number for number, item in items}
     rows = []
     for position, row in enumerate(one.rows):
         cells = [Cell(text=row.label, value=row.label)]
         for level in one.targets:
             values = one.time_to(level, row.label, unit)
+            quantity = one.to(level, unit)
             cell = number(
-                one.spread_to(level, row.label, unit), show, values, row.seeds,
+                one.spread_to(level, row.label, unit), quantity.format, values, row.seeds,
                 runs=anchor(place, position),
-                quantity=target_name(one, level) if timed else "iterations",
+                quantity=quantity.heading if timed else "iterations",
             )  # fmt: skip
             steps = one.time_to(level, row.label, "iterations")
             reached = sum(math.isfinite(value) for value in steps.values())
@@ -134,10 +127,6 @@ def _targets(one: Analysis, items: Items, stem: str, place: int) -> list[Block]:
     return [Heading(text="Time to target"), *([Figures(figures=found)] if found else []), table]
 
 
-def _whole(value: float) -> str:
-    return "∞" if math.isinf(value) else f"{value:.0f}"
-
-
 def _curvature(one: Analysis) -> Table:
     header, body = tables.curvature(one.rows)
     return plain_table(tables.CURVATURE_TITLE, (header, body), notes=[tables.CURVATURE_NOTE])
@@ -152,19 +141,15 @@ def _settings(one: Analysis) -> Table:
 
 def _runs(one: Analysis, row: Summary, name: str) -> Table:
     """Every run of a label with all that it contributed."""
-    quantities: list[tuple[str, Mapping[str, float], Show]] = [
-        (f"{one.split} {metric}", row.values.get(metric, {}), significant)
-        for metric in one.group.first.metrics
+    told = [
+        (quantity, row.values.get(quantity.key, {}))
+        for quantity in tables.shown([row], "convergence")
     ]
-    quantities.append(("train loss", row.values.get("train_loss", {}), significant))
-    quantities += [
-        (target_name(one, level), one.time_to(level, row.label, "seconds"), significant)
-        for level in one.targets
-    ]
-    quantities += [
-        ("total ms", row.values.get("iteration_s", {}), milliseconds),
-        *((f"{phase} ms", row.values.get(f"{phase}_s", {}), milliseconds) for phase in PHASES),
-        ("cost", row.values.get("plain_gradients", {}), times),
+    told += [(one.to(level), one.time_to(level, row.label, "seconds")) for level in one.targets]
+    told += [
+        (quantity, row.values[quantity.key])
+        for quantity in tables.shown([row], "cost")
+        if quantity.read is not None
     ]
     records = {record.key: record for record in one.records[row.label]}
     return Table(
@@ -175,7 +160,7 @@ def _runs(one: Analysis, row: Summary, name: str) -> Table:
             Column(name="seed", numeric=True),
             Column(name="status"),
             Column(name="iterations", numeric=True),
-            *(Column(name=title, numeric=True) for title, _, _ in quantities),
+            *(column(quantity) for quantity, _ in told),
             Column(name="commit"),
         ],
         rows=[
@@ -185,7 +170,7 @@ def _runs(one: Analysis, row: Summary, name: str) -> Table:
                     _count(record.config["seed"]),
                     _status(record),
                     _count(len(record.values["loss"])),
-                    *(single(values.get(key), show) for _, values, show in quantities),
+                    *(single(values.get(key), quantity.format) for quantity, values in told),
                     Cell(text=origin.commit(record)),
                 ]
             )

@@ -3,35 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from bench.comparison import tables
 from bench.comparison.analysis import Analysis
+from bench.comparison.quantities import Quantity
 from bench.comparison.summary import Row as Summary
 from bench.report.document import Cell, Column, Row, Series, Table
-from bench.report.sections.cells import (
-    MISSING,
-    Show,
-    first_few,
-    mebibytes,
-    milliseconds,
-    number,
-    significant,
-    times,
-)
+from bench.report.sections.cells import MISSING, first_few, number
 from bench.report.sections.cells import mark as mark_of
 from bench.runs import settings
-from bench.runs.record import PHASES
-from bench.statistics.intervals import FINAL_WINDOW, Spread
 from bench.support import numbers
 
-LOSS_HELP = f"Mean of the last {FINAL_WINDOW} mini-batch losses of a run."
-COST_HELP = (
-    "Seconds per iteration as a multiple of a plain gradient: forward and backward of the same "
-    "model without curvature, measured right before and after each run."
-)
-TIME_HELP = "Milliseconds per iteration: a run's total over its iterations."
 STATUS_HELP = "Runs that completed; the others diverged, failed or were interrupted."
-MEMORY_HELP = (
-    "Peak memory of training: allocated on CUDA; on the CPU by how much a separate process grew."
-)
 
 
 def anchor(group: int, row: int) -> str:
@@ -42,54 +24,41 @@ def anchor(group: int, row: int) -> str:
 def table(analyses: Sequence[Analysis], known: Sequence[Series]) -> Table:
     """One row per optimizer of every group, best first: the one table of the first screen."""
     several = len(analyses) > 1
-    metrics = _metrics(analyses)
-    targets = {(one.metric, one.target) for one in analyses if one.target is not None}
-    target = "seconds to target"
-    if len(targets) == 1:
-        target = "seconds to {} {:g}".format(*next(iter(targets)))
-    splits = {one.split for one in analyses}
-    split = f"{splits.pop()} " if len(splits) == 1 else ""
+    reached = [one.to(one.target) for one in analyses if one.target is not None]
+    target = [column(quantity) for quantity in reached[:1]]
+    if len({quantity.key for quantity in reached}) > 1:
+        target = [replace(target[0], name="seconds to target")]
+    rows = [row for one in analyses for row in one.rows]
+    before = tables.shown(rows, "convergence")
+    before.sort(key=lambda quantity: quantity.key == "train_loss")  # what is held out comes first
+    names = ["length", "cost"] if tables.lengths_differ(rows) else ["cost"]
+    after = tables.shown(rows, *names)
     columns = [
         *([Column(name="comparison")] if several else []),
         Column(name="optimizer"),
-        *(
-            Column(name=f"{split}{name}", numeric=True, help="The last evaluation of a run.")
-            for name in metrics
-        ),
-        Column(name="train loss", numeric=True, help=LOSS_HELP),
-        Column(
-            name=target,
-            numeric=True,
-            help="Clocked seconds, without evaluation, until the first evaluation at the target; "
-            "∞ for runs that never got there.",
-        ),
-        Column(
-            name="completed",
-            numeric=True,
-            help=STATUS_HELP,
-        ),
-        Column(name="ms per iteration", numeric=True, help=TIME_HELP),
-        *(Column(name=phase, numeric=True, help=TIME_HELP) for phase in PHASES),
-        Column(name="cost", numeric=True, help=COST_HELP),
-        Column(name="peak memory", numeric=True, help=MEMORY_HELP),
+        *map(column, before),
+        *target,
+        Column(name="completed", numeric=True, help=STATUS_HELP),
+        *map(column, after),
     ]
     index = {item.label: at for at, item in enumerate(known)}
-    rows = []
+    lines = []
     for place, one in enumerate(analyses):
         for position, row in enumerate(one.rows):
-            cells = _main_cells(one, row, anchor(place, position), metrics, several)
-            first = [Cell(text=one.group.name, value=place)] if several else []
-            rows.append(Row(cells=[*first, *cells], series=index.get(row.label)))
-    evaluated = {f"{split}{name}" for name in metrics} | {target}
-    kept = [
-        at
-        for at, column in enumerate(columns)
-        if column.name not in evaluated or any(row.cells[at].text != MISSING.text for row in rows)
-    ]
+            runs = anchor(place, position)
+            cells = [
+                *([Cell(text=one.group.name, value=place)] if several else []),
+                Cell(text=row.label, value=row.label, tip=settings.written(row.hyperparameters)),
+                *(_quantity(one, row, quantity, runs) for quantity in before),
+                *(_target(one, row, runs, several) for _ in target),
+                _completed(row, runs),
+                *(_quantity(one, row, quantity, runs) for quantity in after),
+            ]
+            lines.append(Row(cells=cells, series=index.get(row.label)))
     return Table(
         caption="All optimizers, the best first" if not several else "All comparisons",
-        columns=[columns[at] for at in kept],
-        rows=[replace(row, cells=[row.cells[at] for at in kept]) for row in rows],
+        columns=columns,
+        rows=lines,
         anchor="summary",
         notes=[
             "Medians over seeds, below them the 95 % interval of the median, or the range of "
@@ -103,40 +72,18 @@ def table(analyses: Sequence[Analysis], known: Sequence[Series]) -> Table:
     )
 
 
-def _metrics(analyses: Sequence[Analysis]) -> list[str]:
-    """All held-out metrics, those that rank first."""
-    names = dict.fromkeys(one.metric for one in analyses if one.metric)
-    for one in analyses:
-        names |= dict.fromkeys(one.group.first.metrics)
-    return list(names)
+def column(quantity: Quantity) -> Column:
+    """The column of a quantity."""
+    return Column(name=quantity.heading, numeric=True, help=quantity.help)
 
 
-def _main_cells(
-    one: Analysis, row: Summary, runs: str, metrics: Sequence[str], several: bool
-) -> list[Cell]:
-    def cell(spread: Spread | None, show: Show, quantity: str, name: str) -> Cell:
-        values = row.values.get(quantity, {})
-        mark = mark_of(one.rankings.get(quantity), row.label)
-        return number(spread, show, values, row.seeds, mark=mark, runs=runs, quantity=name)
-
-    target = _target_cell(one, row, runs, several)
-    return [
-        Cell(text=row.label, value=row.label, tip=settings.written(row.hyperparameters)),
-        *(
-            cell(row.metrics.get(name), significant, name, f"{one.split} {name}")
-            for name in metrics
-        ),
-        cell(row.final_loss, significant, "train_loss", "train loss"),
-        target,
-        _completed(row, runs),
-        cell(row.iteration_s, milliseconds, "iteration_s", "total ms"),
-        *(
-            cell(row.phase_s.get(phase), milliseconds, f"{phase}_s", f"{phase} ms")
-            for phase in PHASES
-        ),
-        cell(row.plain_gradients, times, "plain_gradients", "cost"),
-        number(row.peak_memory_bytes, mebibytes, {}, {}),
-    ]
+def _quantity(one: Analysis, row: Summary, quantity: Quantity, runs: str) -> Cell:
+    values = row.values.get(quantity.key, {})
+    return number(
+        row.spreads.get(quantity.key), quantity.format, values, row.seeds,
+        mark=mark_of(one.rankings.get(quantity.key), row.label),
+        runs=runs if values else "", quantity=quantity.heading if values else "",
+    )  # fmt: skip
 
 
 def _completed(row: Summary, runs: str) -> Cell:
@@ -154,25 +101,19 @@ def _completed(row: Summary, runs: str) -> Cell:
     )
 
 
-def _target_cell(one: Analysis, row: Summary, runs: str, several: bool) -> Cell:
+def _target(one: Analysis, row: Summary, runs: str, several: bool) -> Cell:
     if one.target is None:
         return MISSING
-    values = one.time_to(one.target, row.label, "seconds")
+    quantity = one.to(one.target)
     found = number(
         one.spread_to(one.target, row.label, "seconds"),
-        significant,
-        values,
+        quantity.format,
+        one.time_to(one.target, row.label, "seconds"),
         row.seeds,
-        mark=mark_of(one.rankings.get("target"), row.label),
+        mark=mark_of(one.rankings.get(quantity.key), row.label),
         runs=runs,
-        quantity=target_name(one, one.target),
+        quantity=quantity.heading,
     )
-    if not several:
+    if not several or found is MISSING:
         return found
-    detail = f"{found.detail} to {one.target:g}".strip()
-    return replace(found, detail=detail)
-
-
-def target_name(one: Analysis, level: float) -> str:
-    """Name of the column with the seconds to a target."""
-    return f"seconds to {one.metric} {level:g}"
+    return replace(found, detail=f"{found.detail} to {one.target:g}".strip())

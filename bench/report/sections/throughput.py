@@ -24,10 +24,11 @@ from bench.report.document import (
     Variant,
 )
 from bench.report.figures import history
-from bench.report.sections.cells import MISSING, Show, milliseconds, plain_table, single, times
+from bench.report.sections.cells import MISSING, plain_table, single
 from bench.runs.record import PHASES
 from bench.statistics.change_points import MIN_SEGMENT
 from bench.statistics.launches import THRESHOLD
+from bench.support.numbers import Show, milliseconds, times
 
 DRAWN = 12
 SUITE_PHASES = (*(phase for phase in PHASES if phase != "data"), TOTAL)

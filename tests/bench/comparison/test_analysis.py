@@ -52,8 +52,8 @@ def test_a_label_that_lost_a_run_comes_last_and_is_not_best() -> None:
     records = [*two(), run("best", 0, 0.99), run("best", 1, 0.99, status="diverged")]
     one = analysed(records)
     assert one.labels == ["good", "poor", "best"]
-    assert one.rankings["accuracy"].best == "good"
-    assert one.rankings["accuracy"].lost == ("best",)
+    assert one.rankings["test_accuracy"].best == "good"
+    assert one.rankings["test_accuracy"].lost == ("best",)
 
 
 def test_targets_asked_for_are_taken() -> None:
@@ -87,7 +87,7 @@ def test_runs_that_shared_the_machine_have_iterations_but_no_times() -> None:
     assert len(one.time_to(0.5, "good", "iterations")) == 3
     assert one.time_to(0.5, "good", "seconds") == {}
     assert one.spread_to(0.5, "good", "seconds") is None
-    assert one.rows[0].iteration_s is None
+    assert "iteration_s" not in one.rows[0].spreads
 
 
 def test_without_a_plain_gradient_there_are_no_gradient_equivalents() -> None:
@@ -132,16 +132,16 @@ def test_a_run_that_ends_with_nan_is_lost_and_never_best() -> None:
     accuracies = {"a": (math.nan, 0.971, 0.972), "b": (0.9, 0.901, 0.902)}
     one = analysed([ending(n, value, s) for n, row in accuracies.items()
                     for s, value in enumerate(row)])  # fmt: skip
-    assert one.rankings["accuracy"].best == "b"
-    assert one.rankings["accuracy"].lost == ("a",)
+    assert one.rankings["test_accuracy"].best == "b"
+    assert one.rankings["test_accuracy"].lost == ("a",)
     assert one.labels == ["b", "a"]
-    assert one.rows[1].metrics["accuracy"].low == -math.inf
+    assert one.rows[1].spreads["test_accuracy"].low == -math.inf
 
 
 def test_rows_are_in_the_order_of_means_where_seeds_can_tell() -> None:
     ends = {"A": (0.96, 0.97, 0.6), "B": (0.95, 0.951, 0.949)}
     one = analysed([run(n, seed, end) for n, row in ends.items() for seed, end in enumerate(row)])
-    assert one.rankings["accuracy"].best == "B"
+    assert one.rankings["test_accuracy"].best == "B"
     assert one.labels == ["B", "A"]
 
 

@@ -44,14 +44,14 @@ def test_cost_is_relative_to_the_yardsticks_next_to_the_run() -> None:
         made_record(seed=1, phase_s=(0.0, 0.003, 0.003, 0.0), minutes=5),
     ]
     (row,) = summarise(runs, yardsticks, {})
-    assert row.plain_gradients is not None
-    assert row.plain_gradients.median == pytest.approx(2.0)
-    assert row.plain_gradients.low == pytest.approx(row.plain_gradients.high)
+    cost = row.spreads["plain_gradients"]
+    assert cost.median == pytest.approx(2.0)
+    assert cost.low == pytest.approx(cost.high)
 
 
 def test_yardsticks_of_another_session_do_not_count() -> None:
     (row,) = summarise([made_record(minutes=1)], [yardstick(0, 0.001, session="other")], {})
-    assert row.plain_gradients is None
+    assert "plain_gradients" not in row.spreads
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -94,10 +94,10 @@ def test_rows_by_label_with_median_and_range() -> None:
     ]
     a, b = summarise(runs, [], {"a": [2**20, 3 * 2**20, 2 * 2**20]})
     assert (a.label, b.label) == ("a", "b")
-    assert a.final_loss == spread([1.0, 2.0, 3.0])
-    assert a.peak_memory_bytes == spread([2**20, 2 * 2**20, 3 * 2**20])
-    assert b.peak_memory_bytes is None
-    assert a.metrics["accuracy"].median == 0.9
+    assert a.spreads["train_loss"] == spread([1.0, 2.0, 3.0])
+    assert a.spreads["peak_memory_bytes"] == spread([2**20, 2 * 2**20, 3 * 2**20])
+    assert "peak_memory_bytes" not in b.spreads
+    assert a.spreads["test_accuracy"].median == 0.9
     assert tables.cost([a])[1] == [["a", "1.00", "2.00", "3.00", "4.00", "10.0", "–", "2 MiB"]]
 
 
@@ -118,8 +118,8 @@ def test_every_spread_is_that_of_the_values_by_run() -> None:
     assert row.seeds == dict(zip(keys, (10, 11, 12), strict=True))
     expected = {
         "train_loss": [1.0, 1.0, 1.0],
-        "loss": [0.4, 0.4, 0.4],
-        "accuracy": [0.9, 0.9, 0.9],
+        "test_loss": [0.4, 0.4, 0.4],
+        "test_accuracy": [0.9, 0.9, 0.9],
         "iterations": [1.0, 2.0, 3.0],
         "clocked_s": [1.0, 2.6, 4.8],
         "data_s": [0.1, 0.1, 0.1],
@@ -134,16 +134,7 @@ def test_every_spread_is_that_of_the_values_by_run() -> None:
     )
     for name, wanted in expected.items():
         assert list(row.values[name].values()) == pytest.approx(wanted)
-    told = {
-        "train_loss": row.final_loss,
-        "iterations": row.iterations,
-        "clocked_s": row.clocked_s,
-        "iteration_s": row.iteration_s,
-        "plain_gradients": row.plain_gradients,
-        **row.metrics,
-        **{f"{phase}_s": found for phase, found in row.phase_s.items()},
-    }
-    assert told == {name: spread(list(row.values[name].values())) for name in expected}
+    assert row.spreads == {name: spread(list(row.values[name].values())) for name in expected}
 
 
 def test_a_run_that_shared_the_machine_tells_no_time() -> None:
@@ -155,8 +146,7 @@ def test_a_run_that_shared_the_machine_tells_no_time() -> None:
     for name, by_run in row.values.items():
         assert set(by_run) == ({own.key} if name in times else {own.key, shared.key})
     (row,) = summarise([shared], [yardstick(0, 0.5)], {})
-    assert (row.phase_s, row.iteration_s, row.clocked_s, row.plain_gradients) == ({},) + (None,) * 3
-    assert row.final_loss is not None
+    assert row.spreads.keys() == row.values.keys() - times
     assert tables.cost([row])[1] == [["sgd"] + ["–"] * 7]
 
 
@@ -164,9 +154,9 @@ def test_a_row_as_json_has_its_intervals_and_values() -> None:
     record = made_record()
     (row,) = summarise([record], [], {})
     document = json.loads(json.dumps(row.to_json(), allow_nan=False))
-    assert row.final_loss is not None
-    assert document["final_loss"] == asdict(row.final_loss)
-    assert document["final_loss"].keys() == {"median", "low", "high", "count", "coverage"}
+    loss = document["spreads"]["train_loss"]
+    assert loss == asdict(row.spreads["train_loss"])
+    assert loss.keys() == {"median", "low", "high", "count", "coverage"}
     assert document["values"]["train_loss"] == {record.key: pytest.approx(3.5 / 3)}
     assert document["seeds"] == {record.key: 0}
 
@@ -179,10 +169,8 @@ def test_a_diverged_run_is_counted_and_its_loss_is_not() -> None:
     ]
     (row,) = summarise(runs, [], {})
     assert row.statuses == {"completed": 1, "diverged": 1, "failed": 1}
-    assert row.final_loss is not None
-    assert row.final_loss.count == 1
-    assert row.iteration_s is not None
-    assert row.iteration_s.count == 2
+    assert row.spreads["train_loss"].count == 1
+    assert row.spreads["iteration_s"].count == 2
 
 
 def test_only_failed_runs_make_a_row_of_dashes() -> None:
@@ -211,8 +199,7 @@ def test_one_run_of_another_length_is_seen_however_many_there_are() -> None:
     runs = [made_record(seed=seed, minutes=seed) for seed in range(20)]
     assert not tables.lengths_differ(summarise(runs, [], {}))
     (row,) = summarise([*runs, made_record(seed=20, losses=[1.0], minutes=20)], [], {})
-    assert row.iterations is not None
-    assert row.iterations.low == row.iterations.high == 3
+    assert row.spreads["iterations"].low == row.spreads["iterations"].high == 3
     assert tables.lengths_differ([row])
 
 

@@ -111,8 +111,8 @@ def test_values_and_intervals_are_those_of_the_runs() -> None:
     assert "seed 0: 1.17, seed 1: 1.50" in row["train loss"].tip
     assert "holds the median with 50 %" in row["train loss"].tip
     assert row["test accuracy"].text == "0.900"
-    assert (row["data"].text, row["backward"].text) == ("1.00", "3.00")
-    assert row["ms per iteration"].text == "10.0"
+    assert (row["data ms"].text, row["backward ms"].text) == ("1.00", "3.00")
+    assert row["total ms"].text == "10.0"
     assert row["cost"].text == "–"
     assert row["completed"].text == "2 of 2"
 
