@@ -15,18 +15,21 @@ from bench.support.strict_json import with_nulls
 @shared.in_one_line
 def list_(
     what: Annotated[
-        str, typer.Argument(help="optimizers, problems, or runs; the first two by default.")
+        str,
+        typer.Argument(help="optimizers, problems, quantities, or runs; the first two by default."),
     ] = "",
     results: shared.Results = Path("results"),
 ) -> None:
-    """List optimizers, problems, or the stored runs."""
-    kinds = ("optimizers", "problems", "runs")
+    """List optimizers, problems, the quantities that runs are told by, or the stored runs."""
+    kinds = ("optimizers", "problems", "quantities", "runs")
     if what and what not in kinds:
         raise unknown("list", what, kinds)
     if what in ("", "optimizers"):
         _list_optimizers()
     if what in ("", "problems"):
         _list_problems()
+    if what == "quantities":
+        _list_quantities()
     if what == "runs":
         _list_runs(results)
 
@@ -49,6 +52,15 @@ def _list_problems() -> None:
     body = [[spec.name, spec.summary] for spec in REGISTRY.entries.values()]
     body += [[point.name, f"plug-in {point.value}"] for point in REGISTRY.installed()]
     console.print_table("Problems (-p)", (["name", "what it is"], body))
+
+
+def _list_quantities() -> None:
+    from bench.comparison.quantities import QUANTITIES, metric
+
+    known = [QUANTITIES[0], metric("METRIC", "", "SPLIT"), *QUANTITIES[1:]]
+    body = [[one.key, one.title, one.unit, one.better, one.help] for one in known]
+    header = ["quantity", "title", "unit", "better", "what it is"]
+    console.print_table("Quantities of runs", (header, body))
 
 
 def _list_runs(results: Path) -> None:
@@ -125,15 +137,21 @@ def show(
 @shared.in_one_line
 def query(
     sql: Annotated[
-        str, typer.Argument(help="SQL over runs, iterations, evaluations and curvature.")
+        str,
+        typer.Argument(help="SQL over runs, iterations, evaluations, curvature and quantities."),
     ],
     results: shared.Results = Path("results"),
     as_json: shared.AsJson = False,
 ) -> None:
-    """Ask the stored runs in SQL (DuckDB): the views runs, iterations, evaluations, curvature."""
+    """Ask the stored runs in SQL (DuckDB).
+
+    The views are runs, iterations, evaluations, curvature, and quantities (run, quantity, unit,
+    value): what 'optbench list quantities' lists.
+    """
+    from bench.comparison import quantities
     from bench.runs import views
 
-    columns, rows = views.query(results, sql)
+    columns, rows = views.query(results, sql, {"quantities": quantities.view})
     if as_json:
         named = [dict(zip(columns, row, strict=True)) for row in rows]
         print(json.dumps(with_nulls(named), indent=2, allow_nan=False, default=str))

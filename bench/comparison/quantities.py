@@ -6,13 +6,17 @@ runs become a median with an interval is in ``bench.comparison.summary``.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from bench.runs.record import DONE, PHASE_COLUMNS, RunRecord
+from bench.runs.yardsticks import Yardsticks
 from bench.statistics import intervals
 from bench.support.numbers import mebibytes, milliseconds, significant, times, whole
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Read = Callable[[RunRecord, float], float | None]
 Better = Literal["min", "max", ""]
@@ -71,7 +75,7 @@ def _per_iteration(key: str, title: str, read: Read) -> Quantity:
         unit="s",
         better="min",
         format=milliseconds,
-        help="Milliseconds per iteration: a run's total over its iterations.",
+        help="Time per iteration: a run's total over its iterations.",
         shown_in="ms",
         table="cost",
         brief=True,
@@ -130,6 +134,17 @@ QUANTITIES = (
         "same model without curvature, measured right before and after each run.",
         table="cost",
         read=lambda record, plain_gradient_s: _iteration_s(record) / plain_gradient_s,
+    ),
+    Quantity(
+        key="samples_per_s",
+        title="samples/s",
+        unit="samples per second",
+        better="max",
+        format=significant,
+        help="Mini-batch size over seconds per iteration.",
+        table="cost",
+        brief=True,
+        read=lambda record, _: record.config["batch_size"] / _iteration_s(record),
     ),
     Quantity(
         key="peak_memory_bytes",
@@ -231,3 +246,27 @@ def values(record: RunRecord, plain_gradient_s: float) -> dict[str, float]:
             if value is not None and not math.isnan(value):
                 found[key] = value
     return found
+
+
+def view(records: Iterable[RunRecord]) -> "pa.Table":
+    """The SQL view ``quantities``: what each training run tells, a row per run and quantity."""
+    import pyarrow as pa
+
+    from bench.runs.views import printable
+
+    every = [record for record in records if record.role in ("training", "plain_gradient")]
+    yardsticks = Yardsticks([record for record in every if record.role == "plain_gradient"])
+    rows = [
+        {
+            "run": printable(record.key),
+            "quantity": printable(key),
+            "unit": quantities[key].unit,
+            "value": value,
+        }
+        for record in every
+        if record.role == "training"
+        for quantities in [of_record(record)]
+        for key, value in values(record, yardsticks.around(record)).items()
+    ]
+    names = {"run": pa.string(), "quantity": pa.string(), "unit": pa.string()}
+    return pa.Table.from_pylist(rows, pa.schema(names | {"value": pa.float64()}))

@@ -104,8 +104,9 @@ def _require_types(record: RunRecord) -> None:
     """What would else make every reader of the folder fail, not only one of this record."""
     if record.started_at.utcoffset() != timedelta(0):
         raise ValueError("the start is not in UTC")
-    if not isinstance(record.config["seed"], int):
-        raise ValueError("the seed is no whole number")
+    for name in ("seed", "batch_size"):
+        if not isinstance(record.config[name], int):
+            raise ValueError(f"{name} is no whole number")
     if lacking := {"libc", "tuned"} - record.environment["allocator"].keys():
         raise ValueError(f"metadata of the allocator lacks {', '.join(sorted(lacking))}")
     if "torch" not in record.environment["versions"]:

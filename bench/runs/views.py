@@ -2,17 +2,18 @@
 
 import json
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from bench import errors
-from bench.errors import UsageError
+from bench.errors import DamagedRecordWarning, UsageError
 from bench.runs import store
 from bench.runs.record import COLUMNS, CURVATURE_COLUMNS, RunRecord
+
+Derive = Callable[[Iterable[RunRecord]], pa.Table]
 
 RUN_FIELDS = {
     "run": pa.string(),
@@ -112,7 +113,7 @@ def runs(paths: Iterable[Path]) -> Iterator[tuple[Path, RunRecord, dict[str, Any
             KeyError, TypeError, ValueError, AttributeError, OverflowError, pa.ArrowException,
         ) as error:  # fmt: skip
             message = f"Skipped: '{path}' is not a readable record: {error!r}"
-            warnings.warn(message, errors.DamagedRecordWarning, stacklevel=2)
+            warnings.warn(message, DamagedRecordWarning, stacklevel=2)
             continue
         yield path, record, row
 
@@ -152,8 +153,15 @@ def printable(text: str) -> str:
     return text.encode(errors="backslashreplace").decode()
 
 
-def query(folder: Path, sql: str) -> tuple[list[str], list[tuple[object, ...]]]:
+def query(
+    folder: Path, sql: str, derived: Mapping[str, Derive] | None = None
+) -> tuple[list[str], list[tuple[object, ...]]]:
     """Run SQL over a results folder.
+
+    Args:
+        folder: The results folder.
+        sql: One statement.
+        derived: Further views by name, made of the folder's records where the SQL names them.
 
     Returns:
         Column names and rows.
@@ -163,6 +171,13 @@ def query(folder: Path, sql: str) -> tuple[list[str], list[tuple[object, ...]]]:
     """
     connection = connect(folder)
     try:
+        for name, derive in (derived or {}).items():
+            if name in sql.casefold():
+                with warnings.catch_warnings():  # what is damaged was named by now
+                    warnings.simplefilter("ignore", DamagedRecordWarning)
+                    connection.register(
+                        name, derive(r for _, r in store.readable(store.files(folder)))
+                    )
         result = connection.execute(sql)
         if result is None or result.description is None:
             raise UsageError("The query is empty: write SQL, as in 'select * from runs'.")
