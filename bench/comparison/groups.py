@@ -2,13 +2,12 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from bench.comparison.summary import CONDITIONS
-from bench.runs import settings
+from bench.runs import conditions, settings
 from bench.runs.record import DONE, RunRecord
 
 _UNSET = object()
@@ -67,7 +66,7 @@ def split(records: Iterable[RunRecord], sweeps: Iterable[str] = ()) -> list[Grou
                 memory.setdefault(_memory_key(record), []).append(record.peak_memory_bytes)
         elif record.session not in swept:
             limits = [record.config[name] for name in ("iterations", "seconds", "until")]
-            key = json.dumps([_conditions(record), limits], sort_keys=True, default=str)
+            key = json.dumps([conditions.values(record, "comparison"), limits], default=str)
             found.setdefault(key, []).append(record)
     names = _names(list(found.values()))
     groups = [
@@ -179,10 +178,6 @@ def _difference(record: RunRecord, others: Sequence[RunRecord]) -> str:
     return ", ".join(told)
 
 
-def _conditions(record: RunRecord) -> dict[str, str]:
-    return {name: str(read(record)) for name, read in CONDITIONS.items()}
-
-
 def budget(record: RunRecord) -> str:
     """What ended a run: ``201 iterations``, ``until accuracy=0.97, 2000 iterations at most``."""
     config = record.config
@@ -200,40 +195,19 @@ def budget(record: RunRecord) -> str:
 
 def _memory_key(record: RunRecord) -> str:
     """What a memory run shares with the training runs that it belongs to."""
-    config = record.config
-    facts = [_variant(record), *(config[name] for name in ("problem", "batch_size", "dtype"))]
-    environment = record.environment
-    facts += [config["device"], environment["fingerprint"], environment["versions"]["torch"]]
-    return json.dumps(facts, default=str)
+    return json.dumps([_variant(record), conditions.values(record, "memory")], default=str)
 
 
 def _names(groups: Sequence[Sequence[RunRecord]]) -> list[str]:
     """Problem and budget of each group, and the other conditions in which groups differ."""
     firsts = [runs[0] for runs in groups]
-    tell: dict[str, Callable[[RunRecord], str]] = {
-        "device": lambda record: f"on {record.config['device']}",
-        "batch size": lambda record: f"batch size {record.config['batch_size']}",
-        "dtype": lambda record: str(record.config["dtype"]),
-        "split": lambda record: f"judged on {record.config['split']}",
-        "data": lambda record: str(record.data["name"]),
-        "data checksum": lambda record: f"data {str(record.data['checksum'])[:8]}",
-        "machine": lambda record: (
-            f"{record.environment['cpu']} {record.environment['fingerprint'][:6]}"
-        ),
-        "threads": lambda record: f"threads: {record.environment['threads']}",
-        "torch": lambda record: f"torch {record.environment['versions']['torch']}",
-        "metrics": lambda record: f"metrics {', '.join(record.metrics)}",
-        "allocator tuning": lambda record: (
-            "tuned allocator" if record.environment["allocator"]["tuned"] else "allocator untuned"
-        ),
-    }
-    differing = [name for name in tell if len({tell[name](record) for record in firsts}) > 1]
+    told = [
+        [condition.phrase(condition.read(record)) for record in firsts]
+        for condition in conditions.that_decide("comparison")
+        if condition.phrase is not None
+    ]
+    differing = [phrases for phrases in told if len(set(phrases)) > 1]
     return [
-        ", ".join(
-            [
-                f"{record.config['problem']}, {budget(record)}",
-                *(tell[name](record) for name in differing),
-            ]
-        )
-        for record in firsts
+        ", ".join([str(record.config["problem"]), budget(record), *phrases])
+        for record, *phrases in zip(firsts, *differing, strict=True)
     ]

@@ -1,7 +1,7 @@
 """What a comparison says, in numbers: one row per label."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,25 +10,11 @@ import numpy as np
 from bench.comparison import quantities
 from bench.comparison.quantities import Quantity, of_problem, of_record
 from bench.errors import UsageError
+from bench.runs import conditions
 from bench.runs.record import RunRecord
 from bench.runs.yardsticks import Yardsticks
 from bench.statistics import intervals
 from bench.statistics.intervals import Spread
-
-CONDITIONS: Mapping[str, Callable[[RunRecord], object]] = {
-    "problem": lambda record: record.config["problem"],
-    "data": lambda record: record.data["name"],
-    "data checksum": lambda record: record.data["checksum"],
-    "split": lambda record: record.config["split"],
-    "batch size": lambda record: record.config["batch_size"],
-    "dtype": lambda record: record.config["dtype"],
-    "device": lambda record: record.config["device"],
-    "machine": lambda record: record.environment["fingerprint"],
-    "allocator tuning": lambda record: record.environment["allocator"]["tuned"],
-    "threads": lambda record: record.environment["threads"],
-    "torch": lambda record: record.environment["versions"]["torch"],
-    "metrics": lambda record: ", ".join(record.metrics),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,10 +95,8 @@ def require_comparable(records: Sequence[RunRecord]) -> None:
     Raises:
         UsageError: The records differ in data, machine, device or the like; the fields are named.
     """
-    found = {
-        name: sorted({str(read(record)) for record in records}) for name, read in CONDITIONS.items()
-    }
-    differing = [f"{name} ({', '.join(values)})" for name, values in found.items() if values[1:]]
+    found = conditions.differing(records)
+    differing = [f"{name} ({', '.join(values)})" for name, values in found.items()]
     if differing:
         raise UsageError(f"These runs cannot be compared: they differ in {'; '.join(differing)}.")
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import UsageError
+from bench.runs import conditions
 
-_MACHINE = ("cpu", "logical_cores", "memory_gib", "gpu", "threads", "allocator")
+_MACHINE = conditions.that_decide("baseline")
 _NEEDED = ("phase", "optimizer", "problem", "batch_size", "device", "data", "relative_cost")
 
 
@@ -91,7 +92,7 @@ def _require_described(machine: Any) -> None:
     """
     if not isinstance(machine, dict):
         raise KeyError("optbench in machine_info")
-    for name in (*_MACHINE, "fingerprint", "versions"):
+    for name in (*(condition.key for condition in _MACHINE), "fingerprint", "versions"):
         if name not in machine:
             raise KeyError(f"{name} in machine_info")
     for name, inner in (("versions", None), ("allocator", "tuned")):
@@ -125,9 +126,9 @@ def differences(base: Mapping[str, Any], head: Mapping[str, Any]) -> list[str]:
         head: Of another, or of the machine at hand.
     """
     found = [
-        f"{name} ({base.get(name)}, now {head.get(name)})"
-        for name in _MACHINE
-        if base.get(name) != head.get(name)
+        f"{condition.key} ({condition.of(base)}, now {condition.of(head)})"
+        for condition in _MACHINE
+        if condition.of(base) != condition.of(head)
     ]
     before, now = base.get("versions", {}), head.get("versions", {})
     found += [

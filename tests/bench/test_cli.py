@@ -17,9 +17,9 @@ from bench import cli, errors
 from bench.cli import app
 from bench.errors import UsageError
 from bench.problems.mnist_files import MNIST_MD5
-from bench.runs import store
+from bench.runs import store, yardsticks
 from bench.support import console
-from bench.training import memory, session
+from bench.training import memory
 from tests.bench.records import made_record
 
 QUICK = ["run", "-p", "quadratic", "-o", "adam,sgd", "--seeds", "2", "--iterations", "20"]
@@ -30,7 +30,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Work in an empty folder; memory runs (a process each) have tests of their own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(memory, "is_supported", lambda: False)
-    monkeypatch.setattr(session, "YARDSTICK_S", 0.01)
+    monkeypatch.setattr(yardsticks, "YARDSTICK_S", 0.01)
     monkeypatch.setenv("OPTBENCH_MALLOC", "0")
     console._console.cache_clear()
 

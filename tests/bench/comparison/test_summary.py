@@ -11,7 +11,7 @@ import pytest
 from bench.comparison import tables
 from bench.comparison.summary import require_comparable, summarise
 from bench.runs import yardsticks
-from bench.runs.record import PHASES, RunRecord
+from bench.runs.record import PHASE_COLUMNS, RunRecord
 from bench.runs.yardsticks import Yardsticks, plain_gradient_s
 from bench.statistics.intervals import spread
 from bench.support import numbers
@@ -98,7 +98,8 @@ def test_rows_by_label_with_median_and_range() -> None:
     assert a.spreads["peak_memory_bytes"] == spread([2**20, 2 * 2**20, 3 * 2**20])
     assert "peak_memory_bytes" not in b.spreads
     assert a.spreads["test_accuracy"].median == 0.9
-    assert tables.cost([a])[1] == [["a", "1.00", "2.00", "3.00", "4.00", "10.0", "–", "2 MiB"]]
+    times = ["1.00", "2.00", "3.00", "4.00", "10.0"]
+    assert tables.cost([a])[1] == [["a", *times, "–", "12800", "2 MiB"]]
 
 
 def test_every_spread_is_that_of_the_values_by_run() -> None:
@@ -128,6 +129,7 @@ def test_every_spread_is_that_of_the_values_by_run() -> None:
         "step_s": [0.4, 0.4, 0.4],
         "iteration_s": [1.0, 1.3, 1.6],
         "plain_gradients": [2.0, 2.6, 3.2],
+        "samples_per_s": [128.0, 128 / 1.3, 80.0],
     }
     assert {name: list(by_run) for name, by_run in row.values.items()} == dict.fromkeys(
         expected, keys
@@ -141,13 +143,14 @@ def test_a_run_that_shared_the_machine_tells_no_time() -> None:
     """Its losses and lengths count all the same."""
     own = made_record(seed=0, minutes=1)
     shared = made_record(seed=1, minutes=3, shared=True, phase_s=(9.0, 9.0, 9.0, 9.0))
-    times = {"clocked_s", *(f"{p}_s" for p in PHASES), "iteration_s", "plain_gradients"}
+    costs = {"iteration_s", "plain_gradients", "samples_per_s"}
+    times = {"clocked_s", *PHASE_COLUMNS, *costs}
     (row,) = summarise([own, shared], [yardstick(0, 0.5)], {})
     for name, by_run in row.values.items():
         assert set(by_run) == ({own.key} if name in times else {own.key, shared.key})
     (row,) = summarise([shared], [yardstick(0, 0.5)], {})
     assert row.spreads.keys() == row.values.keys() - times
-    assert tables.cost([row])[1] == [["sgd"] + ["–"] * 7]
+    assert tables.cost([row])[1] == [["sgd"] + ["–"] * 8]
 
 
 def test_a_row_as_json_has_its_intervals_and_values() -> None:
@@ -176,7 +179,7 @@ def test_a_diverged_run_is_counted_and_its_loss_is_not() -> None:
 def test_only_failed_runs_make_a_row_of_dashes() -> None:
     (row,) = summarise([made_record(losses=[], status="failed", evaluations=[])], [], {})
     assert tables.convergence([row])[1] == [["sgd", "–", "1 failed"]]
-    assert tables.cost([row])[1] == [["sgd"] + ["–"] * 7]
+    assert tables.cost([row])[1] == [["sgd"] + ["–"] * 8]
 
 
 def test_length_is_told_where_runs_can_end_early() -> None:

@@ -10,9 +10,12 @@ from bench.machine import allocator
 glibc = pytest.mark.skipif(not allocator.is_glibc(), reason="not on glibc")
 
 
+IMPORT = "from bench.machine import allocator\n"
+
+
 def described_after(statements: str, **environment: str) -> str:
     """What a fresh process says of its allocator."""
-    code = f"from bench import allocator\n{statements}\nprint(allocator.describe()['tuned'])"
+    code = f"{IMPORT}{statements}\nprint(allocator.describe()['tuned'])"
     finished = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment
     )
@@ -48,7 +51,7 @@ def test_tuning_keeps_freed_memory_in_the_process() -> None:
     found = {}
     for tune in ("allocator.tune()", ""):
         finished = subprocess.run(
-            [sys.executable, "-c", f"from bench import allocator\n{tune}\n{code}print(allocated)"],
+            [sys.executable, "-c", f"{IMPORT}{tune}\n{code}print(allocated)"],
             check=True, capture_output=True, text=True,
         )  # fmt: skip
         found[tune] = int(finished.stdout)

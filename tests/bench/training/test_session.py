@@ -9,11 +9,11 @@ import pytest
 
 import bench
 from bench.machine import allocator
-from bench.runs import store
+from bench.runs import store, yardsticks
 from bench.runs.record import RunRecord
 from bench.runs.settings import comparison_specs
 from bench.runs.spec import RunSpec
-from bench.training import loop, memory, session
+from bench.training import loop, memory
 from bench.training.prepare import Prepared
 from bench.training.session import compare
 from optimizers import UsageError
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("_no_memory_runs")
 def _no_memory_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory runs take a process each and yardsticks time; neither matters here."""
     monkeypatch.setattr(memory, "is_supported", lambda: False)
-    monkeypatch.setattr(session, "YARDSTICK_S", 0.01)
+    monkeypatch.setattr(yardsticks, "YARDSTICK_S", 0.01)
 
 
 class Silent:
