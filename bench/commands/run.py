@@ -124,17 +124,17 @@ def _conclude(outcome: "Comparison", results: Path, *, as_json: bool) -> None:
     analysis = analyse(groups.of_comparison(outcome.training, outcome.yardsticks, outcome.memory))
     asked = list(analysis.records)  # labels, in the order in which they were asked for
     rows = sorted(analysis.rows, key=lambda row: asked.index(row.label))
-    verdict = yardsticks.verdict(outcome.yardsticks)
+    steadiness = yardsticks.steadiness(outcome.yardsticks).sentence
     first = outcome.training[0]
     if not as_json:  # before the report, so that nothing can come between
-        _print_summary(rows, first, verdict)
+        _print_summary(rows, first, steadiness)
     made = contents.of_comparison(analysis, shared.command_line())
     path = writer.write(results / shared.REPORT, made)
     if as_json:
         document = {
             "data": dict(first.data),
             "rows": [row.to_json() for row in rows],
-            "stability": verdict,
+            "stability": steadiness,
             "records": str(store.runs_folder(results)),
             "report": str(path),
         }
@@ -153,7 +153,7 @@ def _conclude(outcome: "Comparison", results: Path, *, as_json: bool) -> None:
         raise typer.Exit(shared.FAILED)
 
 
-def _print_summary(rows: Sequence["Row"], first: "RunRecord", verdict: str) -> None:
+def _print_summary(rows: Sequence["Row"], first: "RunRecord", steadiness: str) -> None:
     from bench.comparison import tables
 
     config = first.config
@@ -164,5 +164,5 @@ def _print_summary(rows: Sequence["Row"], first: "RunRecord", verdict: str) -> N
     console.print_table("Milliseconds per iteration, by phase", tables.cost(rows))
     if any(row.curvature for row in rows):
         console.print_table(tables.CURVATURE_TITLE, tables.curvature(rows))
-    for note in (*tables.notes(rows), verdict):
+    for note in (*tables.notes(rows), steadiness):
         console.out().print(note, style="dim", highlight=False, markup=False)

@@ -3,7 +3,7 @@
 import bisect
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -85,23 +85,50 @@ def yardstick_spec(spec: RunSpec) -> RunSpec:
 _STEADY = 1.10
 
 
-def verdict(yardsticks: Sequence[RunRecord]) -> str:
-    """One honest sentence on how much the timings can be trusted.
+@dataclass(frozen=True, kw_only=True)
+class Steadiness:
+    """How steady the machine was while a session ran, from its own yardsticks.
+
+    Attributes:
+        low_s: The fastest plain gradient of a yardstick run; NaN without one.
+        high_s: The slowest.
+        count: How many yardstick runs there are.
+    """
+
+    low_s: float
+    high_s: float
+    count: int
+
+    @property
+    def unsteady(self) -> bool:
+        """Whether the yardsticks differ so much that times mean little."""
+        return self.count > 1 and self.high_s > _STEADY * self.low_s
+
+    @property
+    def sentence(self) -> str:
+        """One honest sentence on how much the timings can be trusted."""
+        if self.count < 2:
+            return (
+                "Timings: too few plain-gradient measurements to tell how steady the machine was."
+            )
+        measured = (
+            f"the plain gradient took {1e3 * self.low_s:.3g} to {1e3 * self.high_s:.3g} ms in "
+            f"{self.count} measurements spread over the session"
+        )
+        if not self.unsteady:
+            return f"Timings were steady: {measured}."
+        return (
+            f"Timings may be unstable: {measured}. Ratios below {self.high_s / self.low_s:.2f} "
+            "mean little; 'optbench doctor' tells what disturbs this machine."
+        )
+
+
+def steadiness(yardsticks: Sequence[RunRecord]) -> Steadiness:
+    """How steady a session was.
 
     Args:
-        yardsticks: The plain-gradient records of a session; they were measured all through it.
+        yardsticks: Its plain-gradient records, which were measured all through it.
     """
     blocks = yardstick_blocks_s(yardsticks)
-    if len(blocks) < 2:
-        return "Timings: too few plain-gradient measurements to tell how steady the machine was."
-    low, high = min(blocks), max(blocks)
-    measured = (
-        f"the plain gradient took {1e3 * low:.3g} to {1e3 * high:.3g} ms in {len(blocks)} "
-        "measurements spread over the session"
-    )
-    if high <= _STEADY * low:
-        return f"Timings were steady: {measured}."
-    return (
-        f"Timings may be unstable: {measured}. Ratios below {high / low:.2f} mean little; "
-        "'optbench doctor' tells what disturbs this machine."
-    )
+    low, high = min(blocks, default=math.nan), max(blocks, default=math.nan)
+    return Steadiness(low_s=low, high_s=high, count=len(blocks))

@@ -64,9 +64,9 @@ def _of_group(one: Analysis) -> list[str]:
             f"Older executions of the same runs are left out ({group.superseded}): the newest "
             "counts."
         )
-    steady = yardsticks.verdict(group.yardsticks)
-    if "may be unstable" in steady:
-        said.append(steady)
+    steadiness = yardsticks.steadiness(group.yardsticks)
+    if steadiness.unsteady:
+        said.append(steadiness.sentence)
     return said
 
 

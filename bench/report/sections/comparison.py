@@ -28,6 +28,7 @@ from bench.report.sections.cells import number, plain_table, single
 from bench.report.sections.main_table import anchor, column
 from bench.runs import settings, yardsticks
 from bench.runs.record import RunRecord
+from bench.support import numbers
 
 
 def section(one: Analysis, index: int, known: Sequence[Series], command: str) -> Section:
@@ -68,7 +69,7 @@ def section(one: Analysis, index: int, known: Sequence[Series], command: str) ->
         blocks += [Heading(text=tables.CURVATURE_TITLE), _curvature(one)]
     blocks += [
         Heading(text="Where this comes from"),
-        Paragraph(text=yardsticks.verdict(one.group.yardsticks)),
+        Paragraph(text=yardsticks.steadiness(one.group.yardsticks).sentence),
         Facts(
             pairs=[
                 *origin.facts(one.group.training, command),
@@ -171,7 +172,7 @@ def _runs(one: Analysis, row: Summary, name: str) -> Table:
                     _status(record),
                     _count(len(record.values["loss"])),
                     *(single(values.get(key), quantity.format) for quantity, values in told),
-                    Cell(text=origin.commit(record)),
+                    Cell(text=origin.commit(record) or numbers.MISSING),
                 ]
             )
             for key, record in records.items()

@@ -19,7 +19,7 @@ def facts(records: Sequence[RunRecord], command: str) -> list[tuple[str, str]]:
     record = records[0]
     environment, config = record.environment, record.config
     gpu, allocator = environment.get("gpu"), environment["allocator"]
-    commits = dict.fromkeys(commit(r) for r in records)
+    commits = dict.fromkeys(commit(r) or "not in a git repository" for r in records)
     versions = dict.fromkeys(
         ", ".join(f"{name} {number}" for name, number in r.environment["versions"].items())
         for r in records
@@ -45,7 +45,7 @@ def facts(records: Sequence[RunRecord], command: str) -> list[tuple[str, str]]:
             f"{allocator['libc']}, " + ("tuned (mallopt)" if allocator["tuned"] else "as it comes"),
         ),
         ("Versions", "; ".join(versions)),
-        ("Commit", ", ".join(commits).replace("–", "not in a git repository")),
+        ("Commit", ", ".join(commits)),
         ("Run (UTC)", days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"),
     ]
 
@@ -96,9 +96,9 @@ def _seeds(seeds: Sequence[int]) -> str:
     return ",".join(map(str, seeds))
 
 
-def commit(record: RunRecord) -> str:
-    """The commit of a run, shortened; a dash outside a repository."""
+def commit(record: RunRecord) -> str | None:
+    """The commit of a run, shortened; ``None`` outside a repository."""
     commit = record.environment["commit"]
     if not commit:
-        return "–"
+        return None
     return f"{str(commit)[:10]}{'-dirty' if str(commit).endswith('-dirty') else ''}"

@@ -277,10 +277,15 @@ def test_data_sources_are_never_mixed() -> None:
 
 def test_stability_is_told_from_the_yardsticks() -> None:
     steady = [yardstick(minute, 0.001 + 0.00001 * minute) for minute in range(4)]
-    assert yardsticks.verdict(steady).startswith(
+    assert yardsticks.steadiness(steady).sentence.startswith(
         "Timings were steady: the plain gradient took 1 to"
     )
     shaken = [*steady, yardstick(5, 0.0015)]
-    assert "may be unstable" in yardsticks.verdict(shaken)
-    assert "Ratios below 1.50 mean little" in yardsticks.verdict(shaken)
-    assert "too few" in yardsticks.verdict(steady[:1])
+    told = yardsticks.steadiness(shaken)
+    assert told.unsteady
+    assert "may be unstable" in told.sentence
+    assert "Ratios below 1.50 mean little" in told.sentence
+    assert not yardsticks.steadiness(steady).unsteady
+    few = yardsticks.steadiness(steady[:1])
+    assert not few.unsteady
+    assert "too few" in few.sentence
