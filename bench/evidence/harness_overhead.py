@@ -43,7 +43,7 @@ def by_hand_s(prepared: Prepared) -> float:
     """Seconds per iteration of the same training without a harness."""
     import torch
 
-    device = torch.device(prepared.spec.device)
+    device = torch.device(prepared.resolved.device)
     problem = prepared.problem
     train = problem.train.to(device, torch.float32)
     model, loss_fn = problem.make_model().to(device), problem.make_loss()

@@ -85,7 +85,7 @@ class Measuring:
     def _build(self, number: int, spec: RunSpec) -> dict[str, Any]:
         try:
             prepared = prepare(spec)
-            device = torch.device(prepared.spec.device)
+            device = torch.device(prepared.resolved.device)
             train = prepared.problem.train.to(device, getattr(torch, spec.dtype))
             clock = phase_clock(device)
             training = Training(prepared, train, clock)
@@ -107,7 +107,7 @@ class Measuring:
         return {
             "own": own,
             "needs_closure": training.needs_closure,
-            "device": prepared.spec.device,
+            "device": prepared.resolved.device,
             "data": prepared.problem.source.detail,
         }
 

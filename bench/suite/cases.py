@@ -139,13 +139,13 @@ def peak_memory_bytes(subject: Subject, folder: Path) -> int | None:
 
 
 def _train(subject: Subject) -> TensorData:
-    return _data(subject.problem, prepared(subject).spec.device)
+    return _data(subject.problem, prepared(subject).resolved.device)
 
 
 @cache  # one copy on each device
 def _data(problem: str, device: str) -> TensorData:
     run = prepared(Subject(problem, PLAIN_GRADIENT, None, device))
-    return run.problem.train.to(torch.device(device), getattr(torch, run.spec.dtype))
+    return run.problem.train.to(torch.device(device), getattr(torch, run.resolved.dtype))
 
 
 @cache

@@ -67,7 +67,7 @@ def test_throughput(
     plain += cases.plain_gradient_s(subject)
     if benchmark.stats is None:  # --benchmark-disable
         return
-    median, spec = benchmark.stats.stats.median, cases.prepared(subject).spec
+    median, spec = benchmark.stats.stats.median, cases.prepared(subject).resolved
     assert spec.batch_size is not None
     benchmark.extra_info.update(
         {

@@ -112,7 +112,7 @@ def _prepared(spec: RunSpec) -> "Prepared":
     if key not in _PREPARED:
         _PREPARED[key] = prepare(spec)
     known = _PREPARED[key]
-    return replace(known, spec=replace(known.spec, seed=spec.seed))
+    return replace(known, asked=spec, resolved=replace(known.resolved, seed=spec.seed))
 
 
 def run(spec: RunSpec, expected: str, conditions: Conditions) -> RunRecord:

@@ -38,12 +38,12 @@ class Training:
             train: Its training data, on its device and in its dtype.
             clock: Is told where phases begin and end.
         """
-        spec, problem = prepared.spec, prepared.problem
+        spec, problem = prepared.resolved, prepared.problem
         dtype: torch.dtype = getattr(torch, spec.dtype)
         torch.manual_seed(stream_seed(spec.seed, "initialisation"))
         model = problem.make_model().to(train.device, dtype)
         loss_fn = problem.make_loss().to(train.device, dtype)
-        self.bound = prepared.optimizer.bind(model, loss_fn, prepared.given)
+        self.bound = prepared.optimizer.bind(model, loss_fn, prepared.asked.hyperparameters)
         torch.manual_seed(stream_seed(spec.seed, "training"))
         self._batches = batch_indices(
             len(train),

@@ -66,7 +66,7 @@ def execute(
     shared: bool = False,
 ) -> RunRecord:
     """Run what was prepared; see :func:`run`."""
-    device, wall = torch.device(prepared.spec.device), time.perf_counter()
+    device, wall = torch.device(prepared.resolved.device), time.perf_counter()
     record = blank(prepared, session=session, shared=shared)
     cuda = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=cuda):
@@ -91,13 +91,13 @@ def blank(prepared: Prepared, *, session: str = "", shared: bool = False) -> Run
 
     It stands for the run where it ends without a word: the status is ``failed``.
     """
-    settings = describe(dict(prepared.optimizer.defaults) | prepared.given)
-    described = environment.describe(torch.device(prepared.spec.device))
+    settings = describe(dict(prepared.optimizer.defaults) | dict(prepared.asked.hyperparameters))
+    described = environment.describe(torch.device(prepared.resolved.device))
     return RunRecord(
         run_id=prepared.run_id,
         started_at=datetime.now(UTC),
         session=session,
-        config=asdict(prepared.spec) | {"settings": settings},
+        config=asdict(prepared.resolved) | {"settings": settings},
         status="failed",
         diverged_at=None,
         error="",
@@ -136,7 +136,7 @@ class _Loop:
     def __init__(
         self, prepared: Prepared, device: torch.device, on_iteration: OnIteration | None
     ) -> None:
-        self._spec, self._problem, self._device = prepared.spec, prepared.problem, device
+        self._spec, self._problem, self._device = prepared.resolved, prepared.problem, device
         self._prepared, self._on_iteration = prepared, on_iteration
         dtype: torch.dtype = getattr(torch, self._spec.dtype)
         self._train = self._problem.train.to(device, dtype)

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Any
 
 import torch
 
@@ -23,15 +22,15 @@ class Prepared:
     """A run whose names are resolved and whose values are checked.
 
     Attributes:
-        spec: The run, with device, batch size and hyperparameters filled in.
-        given: The hyperparameters as they were given, without defaults.
+        asked: The run as it was given.
+        resolved: The same with device, batch size and all hyperparameters filled in.
         problem: The problem, its data on the CPU.
         optimizer: The optimizer's spec.
         builder: What built the problem.
     """
 
-    spec: RunSpec
-    given: dict[str, Any]
+    asked: RunSpec
+    resolved: RunSpec
     problem: Problem
     optimizer: OptimizerSpec
     builder: Callable[[ProblemOptions], Problem]
@@ -39,14 +38,14 @@ class Prepared:
     @cached_property
     def run_id(self) -> str:
         """Hash of everything that decides the losses."""
-        decisive = asdict(self.spec)
+        decisive = asdict(self.resolved)
         del decisive["label"], decisive["data_root"]  # neither decides a loss
         optimizer, data = self.optimizer, self.problem.source
         sources = [optimizer.load_factory(), optimizer.load_curvature(), self.builder]
         return identity.run_id(
             decisive
             | {
-                "device": torch.device(self.spec.device).type,
+                "device": torch.device(self.resolved.device).type,
                 "data": [data.name, data.checksum],
                 "threads": torch.get_num_threads(),
                 "versions": environment.library_versions(),
@@ -57,7 +56,7 @@ class Prepared:
     @cached_property
     def fingerprint(self) -> str:
         """Hash of the machine, for timings."""
-        gpu = environment.gpu(torch.device(self.spec.device))
+        gpu = environment.gpu(torch.device(self.resolved.device))
         return environment.fingerprint(environment.machine() | {"gpu": gpu})
 
 
@@ -84,11 +83,7 @@ def prepare(spec: RunSpec) -> Prepared:
         spec, device=str(device), batch_size=batch_size, hyperparameters=hyperparameters
     )
     prepared = Prepared(
-        spec=resolved,
-        given=dict(spec.hyperparameters),
-        problem=problem,
-        optimizer=optimizer,
-        builder=builder,
+        asked=spec, resolved=resolved, problem=problem, optimizer=optimizer, builder=builder
     )
     _try(prepared)
     return prepared
@@ -107,7 +102,7 @@ def _build(
     if not isinstance(problem, Problem):
         raise UsageError(
             f"Problem '{name}' is built as a {type(problem).__name__}: its builder is to return a "
-            "bench.problems.problem.Problem."
+            "bench.problems.Problem."
         )
     return problem
 
@@ -123,8 +118,8 @@ def _try(prepared: Prepared) -> None:
         try:
             model, loss_fn = problem.make_model(), problem.make_loss()
         except Exception as error:
-            raise _unbuildable(prepared.spec.problem, error) from error
-        bound = optimizer.bind(model, loss_fn, prepared.given)
+            raise _unbuildable(prepared.resolved.problem, error) from error
+        bound = optimizer.bind(model, loss_fn, prepared.asked.hyperparameters)
         if optimizer.curvature is None:
             return
         try:
@@ -135,7 +130,7 @@ def _try(prepared: Prepared) -> None:
         except Exception as error:
             raise UsageError(
                 f"The curvature of '{optimizer.name}' cannot be computed on "
-                f"{prepared.spec.problem}: {error}"
+                f"{prepared.resolved.problem}: {error}"
             ) from error
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -86,12 +86,12 @@ def compare(
     source = prepared[0].problem.source
     observer.note(f"Data: {source.detail} ({source.origin})")
     observer.planned(
-        [plan.spec for plan, found in zip(prepared, stored, strict=True) if found is None]
+        [plan.asked for plan, found in zip(prepared, stored, strict=True) if found is None]
     )
     try:
         for plan, found in zip(prepared, stored, strict=True):
             if found is not None:
-                outcome.training.append(found.relabelled(plan.spec.label))
+                outcome.training.append(found.relabelled(plan.asked.label))
                 outcome.reused += 1
                 continue
             record = _run_with_yardstick(plan, results, session, observer)
@@ -101,12 +101,12 @@ def compare(
                 break
         if not outcome.interrupted:
             if outcome.reused < len(prepared):
-                _run_yardstick(prepared[-1].spec, results, session)
+                _run_yardstick(prepared[-1].asked, results, session)
             _measure_memory(outcome, prepared, results, session, fresh=fresh, observer=observer)
     except KeyboardInterrupt:
         outcome.interrupted = True
     sessions = {record.session for record in outcome.training}
-    yardstick_ids = {prepare(yardstick_spec(plan.spec)).run_id for plan in prepared}
+    yardstick_ids = {prepare(yardstick_spec(plan.asked)).run_id for plan in prepared}
     outcome.yardsticks = [
         record
         for run_id in sorted(yardstick_ids)
@@ -119,8 +119,8 @@ def compare(
 def _run_with_yardstick(
     plan: Prepared, results: Path, session: str, observer: Observer
 ) -> RunRecord:
-    _run_yardstick(plan.spec, results, session)
-    observer.started(plan.spec)
+    _run_yardstick(plan.asked, results, session)
+    observer.started(plan.asked)
     record = loop.execute(plan, session=session, on_iteration=observer.iterated)
     store.save(record, results)
     observer.finished(record)
@@ -150,10 +150,10 @@ def _measure_memory(
     if not memory.is_supported():
         return
     usable = dict.fromkeys(r.label for r in outcome.training if r.status != "failed")
-    first = {plan.spec.label: plan for plan in reversed(prepared)}
+    first = {plan.asked.label: plan for plan in reversed(prepared)}
     for label in (label for label in usable if label not in outcome.memory):
         plan = first[label]
-        spec = memory.memory_spec(replace(plan.spec, hyperparameters=plan.given))
+        spec = memory.memory_spec(plan.asked)
         expected = prepare(spec)
         found = None if fresh else store.find(results, expected.run_id, expected.fingerprint)
         if found is None:
