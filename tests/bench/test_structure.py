@@ -17,7 +17,7 @@ FLOORS = (
     {"report"},
     {"sweeps"},
     {"recommend", "regress", "suite"},
-    {"comparison", "training"},
+    {"comparison", "data", "training"},
     {"machine", "runs", "problems"},
     {"support"},
     {"statistics", "errors"},
@@ -28,7 +28,6 @@ FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 # What trains, or holds data and models for it; everything else does without torch.
 WITH_TORCH = (
     "bench.conftest",
-    "bench.data",
     "bench.evidence",
     "bench.machine.devices",
     "bench.problems.",
