@@ -86,7 +86,7 @@ def main() -> None:
     records = []
     for seed in SEEDS:
         prepared = prepare(bench.RunSpec(**RUN, seed=seed, eval_every=0))
-        record = store.find(output, prepared.run_id, prepared.fingerprint)
+        record = store.find(output, prepared.run_id)
         if record is None:
             record = loop.execute(prepared)
             store.save(record, output)

@@ -159,6 +159,9 @@ CONDITIONS = (
 )
 
 
+BY_KEY = {condition.key: condition for condition in CONDITIONS}
+
+
 def that_decide(what: Decides) -> list[Condition]:
     """The conditions that decide something, in the order in which they are told."""
     return [condition for condition in CONDITIONS if what in condition.decides]

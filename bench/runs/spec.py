@@ -1,7 +1,7 @@
 """What to run: one problem, one optimizer, one seed, one budget."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from bench.errors import UsageError, unknown
@@ -93,6 +93,18 @@ class RunSpec:
             raise unknown("dtype", self.dtype, DTYPES)
         if self.split not in SPLITS:
             raise unknown("split", self.split, SPLITS)
+
+    def decisive(self) -> dict[str, Any]:
+        """What decides the losses, for the run's id: fields that differ from their defaults.
+
+        So that a field that is new changes no old id; a default never changes for the same reason.
+        """
+        return {
+            item.name: value
+            for item in fields(self)
+            if item.name not in ("label", "data_root")
+            and (value := getattr(self, item.name)) != item.default
+        }
 
 
 def _require(valid: bool, name: str, value: object) -> None:

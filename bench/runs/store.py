@@ -4,7 +4,7 @@ import json
 import os
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.errors import DamagedRecordWarning, UsageError
+from bench.runs import conditions
 from bench.runs.record import COLUMNS, DONE, RunRecord
 from bench.support import atomic
 
@@ -189,9 +190,8 @@ def executions(results: Path, run_id: str) -> Iterator[RunRecord]:
 def find(
     results: Path,
     run_id: str,
-    fingerprint: str | None,
+    under: Mapping[str, object] | None = None,
     *,
-    tuned: bool | None = None,
     shared: bool = False,
 ) -> RunRecord | None:
     """The newest finished execution of a run, if there is one.
@@ -199,20 +199,17 @@ def find(
     Args:
         results: The results folder.
         run_id: The run.
-        fingerprint: Only executions on the machine of this fingerprint; any machine if ``None``.
-        tuned: Only executions with the allocator tuned, or not; either if ``None``.
-        shared: With a fingerprint, also executions that shared the machine with other runs, whose
+        under: Only executions under these conditions, by key of :mod:`bench.runs.conditions`;
+            any if ``None``.
+        shared: Under conditions, also executions that shared the machine with other runs, whose
             times are no timings.
     """
+    wanted = [(conditions.BY_KEY[key], value) for key, value in (under or {}).items()]
     for record in executions(results, run_id):
-        environment = record.environment
-        if (
-            record.status in DONE
-            and (
-                fingerprint is None
-                or (fingerprint == environment["fingerprint"] and (shared or not record.shared))
-            )
-            and tuned in (None, environment["allocator"]["tuned"])
-        ):
+        fit = under is None or (
+            (shared or not record.shared)
+            and all(condition.read(record) == value for condition, value in wanted)
+        )
+        if record.status in DONE and fit:
             return record
     return None

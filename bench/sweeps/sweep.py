@@ -9,8 +9,8 @@ from typing import Protocol
 
 from bench.errors import WorkersError
 from bench.recommend.swept import Measure
+from bench.runs import conditions, store
 from bench.runs import settings as options
-from bench.runs import store
 from bench.runs.record import RunRecord
 from bench.runs.spec import RunSpec
 from bench.sweeps import file as records
@@ -185,8 +185,8 @@ class Sweeper:
 
     def _stored(self, blank: RunRecord, *, timed: bool) -> RunRecord | None:
         """A stored execution of a run; where its times matter, one under the same conditions."""
-        fingerprint = blank.environment["fingerprint"] if timed else None
-        return store.find(self.results, blank.run_id, fingerprint, shared=self.conditions.shared)
+        under = conditions.values(blank, "times") if timed else None
+        return store.find(self.results, blank.run_id, under, shared=self.conditions.shared)
 
 
 def _judge(scores: Sequence[float | str], measure: Measure) -> Judged:

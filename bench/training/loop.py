@@ -9,7 +9,7 @@ import math
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -97,14 +97,14 @@ def blank(prepared: Prepared, *, session: str = "", shared: bool = False) -> Run
         run_id=prepared.run_id,
         started_at=datetime.now(UTC),
         session=session,
-        config=asdict(prepared.resolved) | {"settings": settings},
+        config=prepared.config | {"settings": settings},
         status="failed",
         diverged_at=None,
         error="",
         environment=described | {"shared": shared},
-        data=asdict(prepared.problem.source),
+        data=prepared.data,
         values=_columns([], [], []),
-        metrics=dict(prepared.problem.metrics),
+        metrics=prepared.metrics,
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
+from typing import Any
 
 import torch
 
@@ -11,6 +12,7 @@ from bench.machine import devices, environment
 from bench.problems import REGISTRY as PROBLEM_REGISTRY
 from bench.problems import ProblemOptions
 from bench.problems.problem import Problem
+from bench.runs import conditions
 from bench.runs.spec import RunSpec
 from bench.training import identity
 from optimizers import REGISTRY as OPTIMIZER_REGISTRY
@@ -38,26 +40,36 @@ class Prepared:
     @cached_property
     def run_id(self) -> str:
         """Hash of everything that decides the losses."""
-        decisive = asdict(self.resolved)
-        del decisive["label"], decisive["data_root"]  # neither decides a loss
-        optimizer, data = self.optimizer, self.problem.source
+        optimizer = self.optimizer
         sources = [optimizer.load_factory(), optimizer.load_curvature(), self.builder]
         return identity.run_id(
-            decisive
+            self.resolved.decisive()
+            | conditions.hashed(self)
             | {
                 "device": torch.device(self.resolved.device).type,
-                "data": [data.name, data.checksum],
-                "threads": torch.get_num_threads(),
-                "versions": environment.library_versions(),
                 "source": identity.source_digest(item for item in sources if item is not None),
             }
         )
 
+    @property
+    def config(self) -> dict[str, Any]:
+        """What a record of the run has there."""
+        return asdict(self.resolved)
+
     @cached_property
-    def fingerprint(self) -> str:
-        """Hash of the machine, for timings."""
-        gpu = environment.gpu(torch.device(self.resolved.device))
-        return environment.fingerprint(environment.machine() | {"gpu": gpu})
+    def environment(self) -> dict[str, Any]:
+        """What a record of the run has there, if it begins now."""
+        return environment.describe(torch.device(self.resolved.device))
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What a record of the run has there."""
+        return asdict(self.problem.source)
+
+    @property
+    def metrics(self) -> dict[str, str]:
+        """What a record of the run has there."""
+        return dict(self.problem.metrics)
 
 
 def prepare(spec: RunSpec) -> Prepared:

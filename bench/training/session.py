@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bench.errors import UsageError
-from bench.machine import allocator
-from bench.runs import store
+from bench.runs import conditions, store
 from bench.runs.record import RunRecord
 from bench.runs.spec import RunSpec
 from bench.runs.yardsticks import yardstick_spec
@@ -78,9 +77,8 @@ def compare(
     session = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}"
     prepared = [prepare(spec) for spec in specs]
     store.require_writable(results)
-    tuned = bool(allocator.describe()["tuned"])
     stored = [
-        None if fresh else store.find(results, plan.run_id, plan.fingerprint, tuned=tuned)
+        None if fresh else store.find(results, plan.run_id, conditions.values(plan, "times"))
         for plan in prepared
     ]
     source = prepared[0].problem.source
@@ -155,7 +153,8 @@ def _measure_memory(
         plan = first[label]
         spec = memory.memory_spec(plan.asked)
         expected = prepare(spec)
-        found = None if fresh else store.find(results, expected.run_id, expected.fingerprint)
+        where = conditions.values(expected, "memory")
+        found = None if fresh else store.find(results, expected.run_id, where)
         if found is None:
             observer.note(f"Measuring the peak memory of {label}")
             try:

@@ -14,10 +14,12 @@ import pytest
 
 import bench
 from bench.errors import DamagedRecordWarning
-from bench.runs import store
+from bench.runs import conditions, store
 from bench.runs.record import COLUMNS, SCHEMA_VERSION
 from optimizers import UsageError
 from tests.bench.records import made_curvature, made_record
+
+HERE = conditions.values(made_record(), "times")
 
 
 def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -77,7 +79,7 @@ def test_committed_records_are_readable() -> None:
 def test_a_run_that_shared_the_machine_is_no_timing(tmp_path: Path) -> None:
     store.save(made_record(minutes=0), tmp_path)
     store.save(made_record(minutes=1, shared=True), tmp_path)
-    timed, any_machine = (store.find(tmp_path, "0123456789abcdef", f) for f in ("abc", None))
+    timed, any_machine = (store.find(tmp_path, "0123456789abcdef", under) for under in (HERE, None))
     assert timed is not None
     assert any_machine is not None
     assert (timed.shared, any_machine.shared) == (False, True)
@@ -251,14 +253,15 @@ def test_an_index_looks_at_the_folder_once(tmp_path: Path) -> None:
 def test_only_finished_runs_of_this_machine_are_found(tmp_path: Path) -> None:
     for minutes, status in enumerate(["failed", "interrupted"]):
         store.save(made_record(status=status, minutes=minutes), tmp_path)
-    assert store.find(tmp_path, "0123456789abcdef", "abc") is None
+    assert store.find(tmp_path, "0123456789abcdef", HERE) is None
     store.save(made_record(status="diverged", minutes=2), tmp_path)
-    assert store.find(tmp_path, "0123456789abcdef", "another machine") is None
-    found = store.find(tmp_path, "0123456789abcdef", "abc")
+    elsewhere = HERE | {"machine": ("another", "A processor")}
+    assert store.find(tmp_path, "0123456789abcdef", elsewhere) is None
+    found = store.find(tmp_path, "0123456789abcdef", HERE)
     assert found is not None
     assert found.status == "diverged"
     store.save(made_record(minutes=3), tmp_path)
-    newest = store.find(tmp_path, "0123456789abcdef", "abc")
+    newest = store.find(tmp_path, "0123456789abcdef", HERE)
     assert newest is not None
     assert newest.status == "completed"
 
