@@ -25,7 +25,7 @@ from bench.report.figures import axes, convergence, phase_bars, targets
 from bench.report.figures.axes import MOST_SERIES, Items
 from bench.report.sections import origin
 from bench.report.sections.cells import number, plain_table, single
-from bench.report.sections.main_table import anchor, column
+from bench.report.sections.main_table import anchor, column, outcomes
 from bench.runs import settings, yardsticks
 from bench.runs.record import RunRecord
 from bench.support import numbers
@@ -142,10 +142,7 @@ def _settings(one: Analysis) -> Table:
 
 def _runs(one: Analysis, row: Summary, name: str) -> Table:
     """Every run of a label with all that it contributed."""
-    told = [
-        (quantity, row.values.get(quantity.key, {}))
-        for quantity in tables.shown([row], "convergence")
-    ]
+    told = [(quantity, row.values.get(quantity.key, {})) for quantity in outcomes([row])]
     told += [(one.to(level), one.time_to(level, row.label, "seconds")) for level in one.targets]
     told += [
         (quantity, row.values[quantity.key])

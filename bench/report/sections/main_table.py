@@ -29,8 +29,7 @@ def table(analyses: Sequence[Analysis], known: Sequence[Series]) -> Table:
     if len({quantity.key for quantity in reached}) > 1:
         target = [replace(target[0], name="seconds to target")]
     rows = [row for one in analyses for row in one.rows]
-    before = tables.shown(rows, "convergence")
-    before.sort(key=lambda quantity: quantity.key == "train_loss")  # what is held out comes first
+    before = outcomes(rows)
     names = ["length", "cost"] if tables.lengths_differ(rows) else ["cost"]
     after = tables.shown(rows, *names)
     columns = [
@@ -70,6 +69,11 @@ def table(analyses: Sequence[Analysis], known: Sequence[Series]) -> Table:
             "behind it; peak memory is measured in a run of its own.",
         ],
     )
+
+
+def outcomes(rows: Sequence[Summary]) -> list[Quantity]:
+    """Where optimizers got to, what is held out first."""
+    return sorted(tables.shown(rows, "convergence"), key=lambda one: one.key == "train_loss")
 
 
 def column(quantity: Quantity) -> Column:
