@@ -1,18 +1,18 @@
 """``optbench export``: stored runs as tables for other tools."""
 
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from bench.commands import shared
 from bench.errors import UsageError, unknown
 from bench.support import console
-
-if TYPE_CHECKING:
-    from bench.runs.export import Table
+from bench.support.text import plural
 
 
 @shared.in_one_line
@@ -65,22 +65,22 @@ def export(
     if table is None or table in compared.FIELDS:
         tables |= compared.tables(found, sweep_file.names(folders))
     if table is not None:
-        _print(tables[table], format_)
+        with tempfile.TemporaryDirectory() as folder:
+            path, _ = exporting.write(table, tables[table], Path(folder), format_)
+            _print(path)
         return
-    for each in tables.values():
-        path, count = exporting.write(each, output or folders[0] / exporting.FOLDER, format_)
-        console.say(f"{path}: {count} row{'' if count == 1 else 's'}")
+    for name, rows in tables.items():
+        path, count = exporting.write(name, rows, output or folders[0] / exporting.FOLDER, format_)
+        console.say(f"{path}: {plural(count, 'row')}")
     if not found:
         named = ", ".join(f"'{folder}'" for folder in folders)
         console.say(f"There are no runs in {named}: the tables are empty.")
 
 
-def _print(table: "Table", format_: str) -> None:
-    from bench.runs import export as exporting
-
+def _print(path: Path) -> None:
     try:
-        for text, _ in exporting.encode(table, format_):
-            sys.stdout.buffer.write(text)
+        with path.open("rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
         sys.stdout.flush()
     except OSError as error:
         # What is left in the buffer must not fail again when Python ends.

@@ -16,7 +16,7 @@ from bench.comparison import groups
 from bench.comparison.analysis import Analysis, analyse
 from bench.comparison.summary import Row
 from bench.runs import store
-from bench.runs.export import Source, Table
+from bench.runs.export import Source
 from bench.runs.views import printable
 from bench.statistics.intervals import Spread
 
@@ -44,7 +44,7 @@ FIELDS: Mapping[str, Mapping[str, pa.DataType]] = {
 }  # fmt: skip
 
 
-def tables(found: Iterable[Source], sweeps: Iterable[str]) -> dict[str, Table]:
+def tables(found: Iterable[Source], sweeps: Iterable[str]) -> dict[str, pa.RecordBatchReader]:
     """Both tables, by name.
 
     Args:
@@ -55,7 +55,9 @@ def tables(found: Iterable[Source], sweeps: Iterable[str]) -> dict[str, Table]:
     analyses = [analyse(group) for group in groups.split(records, sweeps)]
     rows = {"summary": _summary(analyses), "time_to_target": _times(analyses)}
     return {
-        name: Table.from_rows(name, [_shown(row) for row in found], FIELDS[name])
+        name: pa.Table.from_pylist(
+            [_shown(row) for row in found], pa.schema(FIELDS[name])
+        ).to_reader()
         for name, found in rows.items()
     }
 

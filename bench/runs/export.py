@@ -1,8 +1,9 @@
-"""Records as tidy tables for other tools, in CSV or JSON.
+"""Records as tidy tables for other tools, in CSV or JSON, as DuckDB writes them.
 
 ``runs`` has a row per execution; ``iterations``, ``evaluations`` and ``curvature`` have the rows
 of the views of the same names, each with the columns of ``KEYS``, so that a table is of use by
-itself. Rows come by age. Tables are read and written in pieces: memory does not grow with them.
+itself. Rows come by age. Records are read as their rows are written: memory does not grow with
+the number of rows.
 
 Columns are as in ``bench.runs.views``, but for ``started_at`` (ISO 8601, UTC) and ``file`` (within
 its results folder). Hyperparameters are JSON in one column.
@@ -14,17 +15,20 @@ text is changed; what a reader makes of a leading ``=`` or of a NUL is up to it.
 
 JSON is an array of objects, one a line. It is strict and has neither NaN nor infinities: they are
 null there, as missing values are, and only CSV tells them apart.
+
+Finite numbers are written alike in both, with the fewest digits that read back to the bit, such as
+``1e-05``; those of a column that can hold fractions always have a point or an exponent.
 """
 
-import json
+import errno
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv
 
 from bench.errors import UsageError
 from bench.runs import store, views
@@ -32,42 +36,23 @@ from bench.runs.record import COLUMNS, RunRecord
 from bench.support import atomic
 
 FOLDER = "export"
+FORMATS = ("csv", "json")
 KEYS = ("run", "problem", "label", "optimizer", "seed", "role")
-_RUN_FIELDS = views.RUN_FIELDS | {"started_at": pa.string()}
-_ITERATION_FIELDS = {"run": pa.string(), "iteration": pa.int64()} | dict.fromkeys(
-    COLUMNS[1:], pa.float64()
+_Fields = Mapping[str, pa.DataType]
+_RowsOf = Callable[[RunRecord], pa.RecordBatch]
+_LONG: Mapping[str, tuple[_Fields, _RowsOf]] = {
+    "iterations": (
+        dict.fromkeys(COLUMNS, pa.float64()) | {"iteration": pa.int64()},
+        lambda record: pa.record_batch(dict(record.values)),
+    ),
+    "evaluations": (views.EVALUATION_FIELDS, views.evaluations),
+    "curvature": (views.CURVATURE_FIELDS, views.curvature),
+}
+TABLES = ("runs", *_LONG)
+_ONE_A_LINE = (
+    r"header false, quote '', escape '', delimiter e'\n', "
+    r"prefix e'[\n', suffix e'\n]\n', new_line e',\n'"
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Table:
-    """A table to be written, once.
-
-    Attributes:
-        name: What it and its file are called.
-        schema: Names and types of its columns.
-        batches: Its rows, in pieces of this schema.
-    """
-
-    name: str
-    schema: pa.Schema
-    batches: Iterable[pa.RecordBatch]
-
-    @classmethod
-    def from_rows(
-        cls, name: str, rows: Sequence[Mapping[str, Any]], fields: Mapping[str, pa.DataType]
-    ) -> "Table":
-        """A table that is in memory.
-
-        Args:
-            name: What it is called.
-            rows: Its rows; what a row lacks is a missing value.
-            fields: Its columns, in order, with their types.
-        """
-        schema = pa.schema(fields)
-        return cls(
-            name=name, schema=schema, batches=pa.Table.from_pylist(rows, schema).to_batches()
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,37 +83,19 @@ def sources(folders: Iterable[Path]) -> list[Source]:
     return sorted(found.values(), key=lambda item: (item.row["started_at"], item.row["run"]))
 
 
-def tables(found: Sequence[Source]) -> dict[str, Table]:
+def tables(found: Sequence[Source]) -> dict[str, pa.RecordBatchReader]:
     """All tables of records, by name; records are read again as rows are asked for."""
-    runs = Table.from_rows("runs", [source.row for source in found], _RUN_FIELDS)
-    return {"runs": runs} | {
-        name: Table(
-            name=name,
-            schema=(schema := _with_keys(fields)),
-            batches=_rows(found, schema, rows_of),
-        )
-        for name, (fields, rows_of) in _LONG.items()
-    }
+    fields = views.RUN_FIELDS | {"started_at": pa.string()}
+    runs = pa.Table.from_pylist([source.row for source in found], pa.schema(fields))
+    return {"runs": runs.to_reader()} | {name: _long(found, *_LONG[name]) for name in _LONG}
 
 
-def encode(table: Table, format_: str) -> Iterator[tuple[bytes, int]]:
-    """A table as text.
-
-    Args:
-        table: The table.
-        format_: One of ``FORMATS``.
-
-    Yields:
-        Text, and how many rows it holds.
-    """
-    return FORMATS[format_](table)
-
-
-def write(table: Table, folder: Path, format_: str) -> tuple[Path, int]:
+def write(name: str, rows: pa.RecordBatchReader, folder: Path, format_: str) -> tuple[Path, int]:
     """Write a table to a file, whole or not at all.
 
     Args:
-        table: The table.
+        name: What the table is called.
+        rows: The table, which is used up.
         folder: Where to; it is made if need be.
         format_: One of ``FORMATS``.
 
@@ -136,91 +103,80 @@ def write(table: Table, folder: Path, format_: str) -> tuple[Path, int]:
         The file, ``<folder>/<table>.<format>``, and its number of rows.
 
     Raises:
-        UsageError: It cannot be written.
+        UsageError: It cannot be written, or a record cannot be read any more.
     """
-    path = folder / f"{table.name}.{format_}"
-    count = 0
+    path = folder / f"{name}.{format_}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with atomic.writing(path) as file:
-            for text, rows in encode(table, format_):
-                file.write(text)
-                count += rows
-    except OSError as error:
+            return path, _copy(rows, file.name, format_)
+    except (OSError, duckdb.Error) as error:
         raise UsageError(
-            f"Output '{path}' cannot be written: {error.strerror or error}. Name another folder "
+            f"Output '{path}' cannot be written: {_reason(error)}. Name another folder "
             "with --output DIR."
         ) from error
-    return path, count
 
 
-def _with_keys(fields: Mapping[str, pa.DataType]) -> pa.Schema:
-    return pa.schema({name: views.RUN_FIELDS[name] for name in KEYS} | dict(fields))
-
-
-def _rows(
-    found: Iterable[Source], schema: pa.Schema, rows_of: Callable[[RunRecord], pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
+def _long(found: Sequence[Source], fields: _Fields, rows_of: _RowsOf) -> pa.RecordBatchReader:
     """The rows of each record, with the keys of its run."""
-    for source in found:
+    schema = pa.schema({**{name: views.RUN_FIELDS[name] for name in KEYS}, **fields})
+
+    def pieces() -> Iterator[pa.RecordBatch]:
+        for source in found:
+            try:
+                rows = rows_of(store.read(source.path))
+            except ValueError as error:
+                raise UsageError(f"A record changed while it was exported: {error}") from error
+            keys = {name: [source.row[name]] * len(rows) for name in KEYS}
+            columns = {name: rows[name] for name in rows.schema.names} | keys
+            yield pa.RecordBatch.from_pydict(columns, schema)
+
+    return pa.RecordBatchReader.from_batches(schema, pieces())
+
+
+def _copy(rows: pa.RecordBatchReader, path: str, format_: str) -> int:
+    """Have DuckDB write a table to a file of ours; the number of its rows."""
+    failures: list[BaseException] = []
+
+    def pieces() -> Iterator[pa.RecordBatch]:
         try:
-            batch = rows_of(store.read(source.path))
-        except ValueError as error:
-            raise UsageError(f"A record changed while it was exported: {error}") from error
-        keys = [
-            pa.repeat(pa.scalar(source.row[name], schema.field(name).type), len(batch))
-            for name in KEYS
-        ]
-        yield pa.RecordBatch.from_arrays([*keys, *batch.columns[1:]], schema=schema)
+            yield from rows
+        except BaseException as error:  # raised below: DuckDB would make text of it
+            failures.append(error)
+
+    if format_ == "csv":
+        texts = [f'"{field.name}"' for field in rows.schema if pa.types.is_string(field.type)]
+        query, options = "from exported", f"header, force_quote ({', '.join(texts)})"
+    else:
+        members = " || ', ' || ".join(map(_member, rows.schema))
+        query, options = f"select '{{' || {members} || '}}' from exported", _ONE_A_LINE
+    quoted = os.path.join(os.curdir, path).replace("'", "''")  # DuckDB knows ~ as the home folder
+    with duckdb.connect(config={"threads": 1}) as connection:  # rows stay in order
+        connection.register("exported", pa.RecordBatchReader.from_batches(rows.schema, pieces()))
+        try:
+            ((count,),) = connection.execute(
+                f"copy ({query}) to '{quoted}' (format csv, use_tmp_file false, {options})"
+            ).fetchall()
+        except RuntimeError as error:  # what DuckDB makes of Ctrl-C
+            raise KeyboardInterrupt from error
+    if failures:
+        raise failures[0]
+    return int(count)
 
 
-def _iterations(record: RunRecord) -> pa.RecordBatch:
-    run = pa.repeat(views.printable(record.key), len(record.values["loss"]))
-    columns = [pa.array(record.values[name], _ITERATION_FIELDS[name]) for name in COLUMNS]
-    return pa.RecordBatch.from_arrays([run, *columns], schema=pa.schema(_ITERATION_FIELDS))
+def _member(field: pa.Field) -> str:
+    """SQL for a column within the JSON object of its row.
+
+    Not ``(format json, array true)``: that writes 1e20 with all its zeros, which pandas misreads.
+    """
+    text = f'to_json("{field.name}")'
+    if pa.types.is_floating(field.type):
+        text = f'case when isfinite("{field.name}") then "{field.name}"::varchar end'
+    return f"'\"{field.name}\": ' || coalesce({text}, 'null')"
 
 
-def _csv(table: Table) -> Iterator[tuple[bytes, int]]:
-    yield _csv_text(table.schema.empty_table(), header=True), 0
-    for batch in table.batches:
-        yield _csv_text(batch, header=False), batch.num_rows
-
-
-def _csv_text(rows: pa.Table | pa.RecordBatch, *, header: bool) -> bytes:
-    sink = pa.BufferOutputStream()
-    pyarrow.csv.write_csv(rows, sink, pyarrow.csv.WriteOptions(include_header=header))
-    return sink.getvalue().to_pybytes()
-
-
-def _json(table: Table) -> Iterator[tuple[bytes, int]]:
-    text_of = json.JSONEncoder(allow_nan=False, ensure_ascii=False).encode
-    before = "[\n"
-    for batch in table.batches:
-        if batch.num_rows:
-            rows = ",\n".join(map(text_of, _finite(batch).to_pylist()))
-            yield (before + rows).encode(), batch.num_rows
-            before = ",\n"
-    yield (b"[]\n" if before == "[\n" else b"\n]\n"), 0
-
-
-def _finite(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The rows with nothing where a number is not finite."""
-    columns = [
-        pc.if_else(pc.is_finite(column), column, None)
-        if pa.types.is_floating(column.type)
-        else column
-        for column in batch.columns
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
-
-
-_LONG: Mapping[str, tuple[Mapping[str, pa.DataType], Callable[[RunRecord], pa.RecordBatch]]] = {
-    "iterations": (_ITERATION_FIELDS, _iterations),
-    "evaluations": (views.EVALUATION_FIELDS, views.evaluations),
-    "curvature": (views.CURVATURE_FIELDS, views.curvature),
-}
-TABLES = ("runs", *_LONG)
-FORMATS: Mapping[str, Callable[[Table], Iterator[tuple[bytes, int]]]] = {
-    "csv": _csv,
-    "json": _json,
-}
+def _reason(error: OSError | duckdb.Error) -> str:
+    """What the system says; DuckDB has it somewhere in a message of its own."""
+    told = " ".join(str(error).split())
+    known = map(os.strerror, errno.errorcode)
+    return getattr(error, "strerror", None) or next((text for text in known if text in told), told)

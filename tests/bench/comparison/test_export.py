@@ -37,10 +37,11 @@ def exported(tmp_path: Path, records: list[RunRecord]) -> dict[str, list[dict[st
         store.save(record, tmp_path)
     tmp_path.joinpath("runs").mkdir(exist_ok=True)
     found = {}
-    for table in compared.tables(exporting.sources([tmp_path]), names([tmp_path])).values():
-        path, _ = exporting.write(table, tmp_path, "csv")
+    tables = compared.tables(exporting.sources([tmp_path]), names([tmp_path]))
+    for name, table in tables.items():
+        path, _ = exporting.write(name, table, tmp_path, "csv")
         rows = pd.read_csv(path, keep_default_na=False).to_dict("records")
-        found[table.name] = [{str(name): value for name, value in row.items()} for row in rows]
+        found[name] = [{str(column): value for column, value in row.items()} for row in rows]
     return found
 
 

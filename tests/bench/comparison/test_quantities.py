@@ -146,7 +146,7 @@ def test_one_row_of_the_catalogue_is_all_that_a_new_quantity_takes(
     for record in runs:
         store.save(record, tmp_path)
     exported = compared.tables(exporting.sources([tmp_path]), [])["summary"]
-    path, _ = exporting.write(exported, tmp_path, "csv")
+    path, _ = exporting.write("summary", exported, tmp_path, "csv")
     frame = pd.read_csv(path)
     (found,) = frame[frame["quantity"] == "first_loss"].to_dict("records")
     assert (found["median"], found["unit"]) == (3.0, "nats")

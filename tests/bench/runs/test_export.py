@@ -2,8 +2,7 @@
 
 import json
 import math
-import subprocess
-import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from typer.testing import CliRunner, Result
 
-from bench.cli import app
-from bench.errors import DamagedRecordWarning, UsageError
+from bench.errors import UsageError
 from bench.runs import export, store, views
-from bench.support import console
-from tests.bench.records import made_curvature, made_record
+from tests.bench.exports import optbench, two_runs
+from tests.bench.records import made_record
 
 HOSTILE = (
     'says "no"', "two\nlines", "two\r\nlines", "a,b;c\td", "=1+1", "\x01\x1b[31m", "nul\0", "'",
@@ -33,49 +30,13 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def results() -> Path:
-    """Two runs, the younger one with the smaller name; one has curvature and diverged."""
-    folder = Path("results")
-    store.save(made_record(run_id="f" * 16, seed=1, peak_memory_bytes=2**40), folder)
-    diverged = made_record(
-        run_id="a" * 16,
-        minutes=1,
-        label="ggn",
-        optimizer="diag_ggn_mc",
-        losses=[1.0, math.inf, -math.inf, math.nan, 0.1 + 0.2],
-        status="diverged",
-        diverged_at=1,
-        curvature=[*made_curvature(0), *made_curvature(20, damping=math.nan)],
-        hyperparameters={"lr": 1e-05, "name": 'a "b", c'},
-    )
-    store.save(diverged, folder)
-    return folder
-
-
-def optbench(*arguments: str) -> Result:
-    console._console.cache_clear()
-    return CliRunner().invoke(app, ["export", *arguments])
+    return two_runs(Path("results"))
 
 
 def exported(format_: str = "csv", *arguments: str) -> dict[str, Path]:
     result = optbench(*arguments, "--format", format_)
     assert result.exit_code == 0, result.output
     return {path.stem: path for path in Path("results/export").glob(f"*.{format_}")}
-
-
-def test_every_table_is_a_file_and_is_told_with_its_rows(results: Path) -> None:
-    printed = optbench().stdout.splitlines()
-    assert printed == [
-        "results/export/runs.csv: 2 rows",
-        "results/export/iterations.csv: 8 rows",
-        "results/export/evaluations.csv: 8 rows",
-        "results/export/curvature.csv: 4 rows",
-        "results/export/summary.csv: 16 rows",
-        "results/export/time_to_target.csv: 12 rows",
-    ]
-    assert sorted(path.name for path in (results / "export").iterdir()) == [
-        "curvature.csv", "evaluations.csv", "iterations.csv", "runs.csv", "summary.csv",
-        "time_to_target.csv",
-    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("format_", ["csv", "json"])
@@ -189,79 +150,11 @@ def test_the_same_records_make_the_same_bytes(results: Path, format_: str) -> No
         assert Path(f"copy/export/{name}.{format_}").read_bytes() == content
 
 
-def test_folders_are_merged_and_an_execution_counts_once(results: Path) -> None:
-    store.save(made_record(run_id="f" * 16, seed=1), Path("other"))
-    store.save(made_record(run_id="b" * 16, minutes=0.5), Path("other"))
-    printed = optbench("results", "other", "--output", "all/tables").stdout
-    assert "all/tables/runs.csv: 3 rows" in printed
-    assert "all/tables/iterations.csv: 11 rows" in printed
-    assert pd.read_csv("all/tables/runs.csv")["run"].str[0].tolist() == ["f", "b", "a"]
-
-
-@pytest.mark.parametrize("format_", ["csv", "json"])
-def test_one_table_goes_to_standard_output_and_no_file_is_written(
-    results: Path, format_: str
-) -> None:
-    result = optbench("--table", "evaluations", "--format", format_)
-    assert result.exit_code == 0, result.output
-    assert not (results / "export").exists()
-    assert result.stdout_bytes == exported(format_)["evaluations"].read_bytes()
-
-
-COMMAND = (sys.executable, "-Pc", "from bench.cli import main; main()", "export", "--table")
-
-
-def test_whoever_reads_may_stop() -> None:
-    """More than a pipe holds, of which the reader takes one line."""
-    store.save(made_record(losses=[1.0] * 5_000), Path("results"))
-    with subprocess.Popen(
-        [*COMMAND, "iterations"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        assert process.stdout.readline().startswith(b'"run","problem"')
-        process.stdout.close()
-        assert process.stderr.read() == b""
-    assert process.returncode == 0
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
-def test_a_full_standard_output_is_told(results: Path) -> None:
-    with Path("/dev/full").open("w") as full:
-        finished = subprocess.run(
-            [*COMMAND, "runs"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
-        )
-    assert finished.returncode == 2
-    assert finished.stderr == (
-        "optbench: Standard output cannot be written: No space left on device.\n"
-    )
-
-
-@pytest.mark.parametrize(("format_", "text"), [("csv", '"'), ("json", "[]\n")])
-def test_an_empty_folder_makes_empty_tables(format_: str, text: str) -> None:
-    Path("results").mkdir()
-    result = optbench("--format", format_)
-    assert result.exit_code == 0
-    assert "results/export/curvature" in result.stdout
-    assert "There are no runs in 'results': the tables are empty." in result.stdout
-    for path in Path("results/export").iterdir():
-        content = path.read_text()
-        assert content.startswith(text)
-        assert content.count("\n") == 1
-
-
-def test_damaged_files_are_named_once_and_the_rest_is_exported(results: Path) -> None:
-    (results / "runs" / "broken.parquet").write_bytes(b"PAR1")
-    with pytest.warns(DamagedRecordWarning, match=r"broken\.parquet") as caught:
-        assert "runs.csv: 2 rows" in optbench().stdout
-    assert len(caught) == 1
-
-
 def test_a_record_that_is_damaged_meanwhile_leaves_no_half_a_table(results: Path) -> None:
     tables = export.tables(export.sources([results]))
     max((results / "runs").iterdir()).write_bytes(b"PAR1")
     with pytest.raises(UsageError, match="A record changed while it was exported"):
-        export.write(tables["iterations"], Path("out"), "csv")
+        export.write("iterations", tables["iterations"], Path("out"), "csv")
     assert list(Path("out").iterdir()) == []
 
 
@@ -276,48 +169,105 @@ def test_a_table_is_read_in_pieces(results: Path, monkeypatch: pytest.MonkeyPatc
         return original(path)
 
     monkeypatch.setattr(store, "read", noted)
-    pieces = export.encode(export.tables(sources)["iterations"], "csv")
-    assert next(pieces)[1] == 0
+    table = export.tables(sources)["iterations"]
     assert read == []
-    assert next(pieces)[1] == 3
+    assert table.read_next_batch().num_rows == 3
     assert read == [sources[0].path]
 
 
-def test_other_tables_are_written_likewise() -> None:
-    fields = {"label": pa.string(), "seconds": pa.float64()}
-    rows: list[dict[str, Any]] = [{"label": "a", "seconds": math.inf}, {"label": "b"}]
+@pytest.mark.parametrize("format_", export.FORMATS)
+def test_memory_does_not_grow_with_the_rows_and_they_stay_in_order(format_: str) -> None:
+    schema = pa.schema({"label": pa.string(), "seconds": pa.float64()})
+    size, before, held = 5_000, pa.total_allocated_bytes(), 0
 
-    def table() -> export.Table:
-        return export.Table.from_rows("summary", rows, fields)
+    def pieces() -> Iterator[pa.RecordBatch]:
+        nonlocal held
+        for number in range(100):
+            seconds = np.arange(size * number, size * (number + 1), dtype=float)
+            yield pa.record_batch([["a"] * size, seconds], schema=schema)
+            del seconds
+            held = max(held, pa.total_allocated_bytes() - before)
 
-    path, count = export.write(table(), Path("out"), "csv")
-    assert (path, count) == (Path("out/summary.csv"), 2)
-    assert path.read_bytes() == b'"label","seconds"\n"a",inf\n"b",\n'
-    path, _ = export.write(table(), Path("out"), "json")
-    assert json.loads(path.read_text()) == [
-        {"label": "a", "seconds": None}, {"label": "b", "seconds": None},
-    ]  # fmt: skip
+    rows = pa.RecordBatchReader.from_batches(schema, pieces())
+    path, count = export.write("long", rows, Path("out"), format_)
+    assert count == 100 * size
+    assert held < 5 * size * 16  # a few pieces of a hundred
+    read = pd.read_csv(path) if format_ == "csv" else pd.DataFrame(json.loads(path.read_text()))
+    assert (read["seconds"] == np.arange(100 * size)).all()
+
+
+def doubles() -> np.ndarray:
+    """Finite numbers of all magnitudes: random bits, subnormals, powers of ten, edges."""
+    generator = np.random.default_rng(0)
+    bits = generator.integers(0, 2**64, 20_000, dtype=np.uint64).view(float)
+    subnormal = generator.integers(1, 2**52, 1_000, dtype=np.uint64).view(float)
+    powers = [float(f"{sign}1e{power}") for power in range(-323, 309) for sign in ("", "-")]
+    edges = [
+        0.0,
+        -0.0,
+        1e-05,
+        0.1 + 0.2,
+        5e-324,
+        2.0**53,
+        np.finfo(float).tiny,
+        np.finfo(float).max,
+    ]
+    found = np.concatenate([bits, subnormal, generator.standard_normal(5_000), powers, edges])
+    return found[np.isfinite(found)]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("format_", "read"),
     [
-        (["--format", "cvs"], "Unknown format 'cvs'. Did you mean 'csv'? Known: csv, json."),
-        (["--table", "run"], "Unknown table 'run'. Did you mean 'runs'?"),
-        (["--table", "runs", "--output", "x"], "--output is not valid with --table"),
-        (["nowhere"], "Results folder 'nowhere' does not exist."),
-        (["results", "nowhere"], "Results folder 'nowhere' does not exist."),
-        (["--output", "file"], "Output 'file/runs.csv' cannot be written: File exists."),
-        (["--output", "/proc/x"], "Output '/proc/x/runs.csv' cannot be written: No such file"),
+        ("csv", lambda path: pd.read_csv(path)),
+        ("csv", lambda path: duckdb.connect().execute(f"from '{path}'").df()),
+        ("json", lambda path: pd.DataFrame(json.loads(path.read_text()))),
+        ("json", lambda path: duckdb.connect().execute(f"from '{path}'").df()),
     ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+    ids=["csv-pandas", "csv-duckdb", "json-json", "json-duckdb"],
 )
-def test_wrong_usage_is_one_line(results: Path, arguments: list[str], message: str) -> None:
-    Path("file").touch()
-    result = optbench(*arguments)
-    assert result.exit_code == 2
-    assert result.stdout == ""
-    (line,) = result.stderr.strip().splitlines()
-    assert line.startswith("optbench: ")
-    assert message in line
-    assert not (results / "export").exists()
+def test_numbers_come_back_to_the_bit(format_: str, read: Callable[[Path], pd.DataFrame]) -> None:
+    expected = doubles()
+    wholes = np.arange(len(expected)) + 2**60
+    table = pa.table({"label": ["a"] * len(expected), "value": expected, "whole": wholes})
+    path, _ = export.write("numbers", table.to_reader(), Path("out"), format_)
+    found = read(path)
+    assert (found["value"].dtype, found["whole"].dtype) == (np.float64, np.int64)
+    assert (found["value"].to_numpy().view(np.int64) == expected.view(np.int64)).all()
+    assert (found["whole"] == wholes).all()
+
+
+def test_pandas_reads_huge_numbers_from_json() -> None:
+    """It takes digits before the point for a whole number, and misreads more than 64 bits."""
+    expected = [float(f"1.5784440745455337e{power}") for power in range(15, 30)]
+    table = pa.table({"label": ["a"] * len(expected), "value": expected})
+    path, _ = export.write("numbers", table.to_reader(), Path("out"), "json")
+    assert pd.read_json(path, precise_float=True)["value"].tolist() == expected
+    assert pd.read_json(path)["value"].tolist() == pytest.approx(expected, rel=1e-14)
+
+
+@pytest.mark.parametrize("format_", export.FORMATS)
+def test_an_interrupted_table_is_none(format_: str) -> None:
+    schema = pa.schema({"label": pa.string(), "seconds": pa.float64()})
+
+    def pieces() -> Iterator[pa.RecordBatch]:
+        yield pa.record_batch([["a"], [1.0]], schema=schema)
+        raise KeyboardInterrupt
+
+    rows = pa.RecordBatchReader.from_batches(schema, pieces())
+    with pytest.raises(KeyboardInterrupt):
+        export.write("long", rows, Path("out"), format_)
+    assert list(Path("out").iterdir()) == []
+
+
+def test_other_tables_are_written_likewise() -> None:
+    rows: list[dict[str, Any]] = [{"label": "a", "seconds": math.inf}, {"label": "b"}]
+    table = pa.Table.from_pylist(rows, pa.schema({"label": pa.string(), "seconds": pa.float64()}))
+    path, count = export.write("summary", table.to_reader(), Path("out"), "csv")
+    assert (path, count) == (Path("out/summary.csv"), 2)
+    assert path.read_bytes() == b'"label",seconds\n"a",inf\n"b",\n'
+    path, count = export.write("summary", table.to_reader(), Path("out"), "json")
+    assert (path, count) == (Path("out/summary.json"), 2)
+    assert path.read_bytes() == (
+        b'[\n{"label": "a", "seconds": null},\n{"label": "b", "seconds": null}\n]\n'
+    )
