@@ -105,7 +105,6 @@ def sweep(
     from bench.sweeps import file as records
     from bench.sweeps.experiment import Experiment
     from bench.sweeps.experiment_file import read_yaml
-    from bench.sweeps.objective import parse_objective
     from bench.sweeps.progress import SweepProgress
     from bench.sweeps.sweep import Sweeper
     from bench.sweeps.worker import Conditions
@@ -132,7 +131,7 @@ def sweep(
     what = Experiment(
         **fields | {name: value for name, value in given.items() if value is not None}
     )
-    timed = parse_objective(what.objective).timed
+    timed = what.judged_by.timed
     for name, value in (("jobs", jobs), ("threads", threads)):
         if value is not None and value < 1:
             raise UsageError(f"{name}={value} is not valid: it is a whole number >= 1.")
@@ -157,9 +156,7 @@ def sweep(
         )
     at_once = True
     try:
-        with SweepProgress(
-            console.errors(), parse_objective(what.objective), pool.width
-        ) as progress:
+        with SweepProgress(console.errors(), what.judged_by, pool.width) as progress:
             record = Sweeper(
                 experiment=what,
                 pool=pool,

@@ -6,6 +6,7 @@ import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from bench.errors import UsageError, unknown
@@ -13,7 +14,7 @@ from bench.runs import settings as options
 from bench.runs.settings import assignments
 from bench.runs.spec import TUTORIAL_ITERATIONS, RunSpec
 from bench.sweeps.grid import Axis, axes_by_label
-from bench.sweeps.objective import parse_objective
+from bench.sweeps.objective import Objective, parse_objective
 
 STRATEGIES = ("grid", "halving", "tpe")
 
@@ -29,7 +30,7 @@ class Experiment:
         settings: ``[LABEL.]KEY=VALUE``, the same in all cells.
         seeds: How many, or which.
         iterations: Budget of a run.
-        objective: What settings are judged by.
+        objective: What settings are judged by; see ``bench.sweeps.objective``.
         strategy: ``grid``, ``halving`` or ``tpe``.
         trials: How many settings ``tpe`` tries per optimizer; if ``None`` half as many as the grid
             has, and at least ten.
@@ -61,7 +62,7 @@ class Experiment:
         """
         if self.strategy not in STRATEGIES:
             raise unknown("strategy", self.strategy, STRATEGIES)
-        if self.strategy == "halving" and parse_objective(self.objective).timed:
+        if self.strategy == "halving" and self.judged_by.timed:
             raise UsageError(
                 f"Objective '{self.objective}' is not valid with halving: a ninth of the budget "
                 "rarely reaches a target. Take val_loss or val_accuracy, or --strategy grid."
@@ -73,6 +74,11 @@ class Experiment:
             )
         options.parse_seeds(self.seeds)
         self.base(None)
+
+    @cached_property
+    def judged_by(self) -> Objective:
+        """The objective, read."""
+        return parse_objective(self.objective)
 
     @property
     def digest(self) -> str:
@@ -87,17 +93,16 @@ class Experiment:
 
     def base(self, data_root: str | None) -> RunSpec:
         """What all runs have in common; they are judged on the validation split, always."""
-        objective = parse_objective(self.objective)
         return RunSpec(
             problem=self.problem,
             iterations=self.iterations,
-            until=objective.until,
+            until=self.judged_by.until,
             batch_size=self.batch_size,
             device=self.device,
             dtype=self.dtype,
             split="validation",
-            eval_every=objective.eval_every(self.iterations),
-            eval_first=objective.timed,  # to know how far there was to go
+            eval_every=self.judged_by.eval_every(self.iterations),
+            eval_first=self.judged_by.timed,  # to know how far there was to go
             curvature_every=self.curvature_every,
             data_root=data_root,
         )

@@ -11,7 +11,6 @@ from bench.runs.record import DONE, RunRecord
 from bench.runs.settings import assignments
 from bench.sweeps.experiment import Arm, Cell
 from bench.sweeps.file import SweepRecord
-from bench.sweeps.objective import parse_objective
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +52,7 @@ def gather(record: SweepRecord, executions: Callable[[str], Iterable[RunRecord]]
         executions: The executions of a run, newest first, such as ``store.Index(...).executions``.
     """
     experiment = record.experiment
-    machine = record.fingerprint if parse_objective(experiment.objective).timed else None
+    machine = record.fingerprint if experiment.judged_by.timed else None
     run_ids = dict.fromkeys(run_id for _, run_id in record.cells)
     found = {run_id: _latest(executions(run_id), machine) for run_id in run_ids}
     runs = [(cell, found[run_id]) for cell, run_id in record.cells]
@@ -87,7 +86,6 @@ def _latest(executions: Iterable[RunRecord], machine: str | None) -> RunRecord |
 def _swept(record: SweepRecord, arm: Arm, full: Sequence[tuple[Cell, RunRecord | None]]) -> Swept:
     """What was found of one label."""
     experiment = record.experiment
-    objective = parse_objective(experiment.objective)
     scores: dict[str, dict[int, float]] = {}
     lost: dict[str, dict[int, str]] = {}
     settings: dict[str, Mapping[str, Any]] = {}
@@ -97,7 +95,7 @@ def _swept(record: SweepRecord, arm: Arm, full: Sequence[tuple[Cell, RunRecord |
             continue
         key = written(cell.settings)
         settings.setdefault(key, cell.settings)
-        score = NOT_RUN if run is None else objective.score(run)
+        score = NOT_RUN if run is None else experiment.judged_by.score(run)
         if isinstance(score, str):
             lost.setdefault(key, {})[cell.seed] = score
         elif math.isfinite(score):
@@ -126,7 +124,7 @@ def _swept(record: SweepRecord, arm: Arm, full: Sequence[tuple[Cell, RunRecord |
             name: _occurring(name, trials) if scattered else axis.values
             for name, axis in arm.axes.items()
         },
-        measure=objective.measure(record.metrics),
+        measure=experiment.judged_by.measure(record.metrics),
         trials=trials,
         dropped=record.dropped.get(arm.label, ()),
         scattered=scattered,

@@ -17,7 +17,6 @@ from bench.sweeps import file as records
 from bench.sweeps import strategies, worker
 from bench.sweeps.experiment import Arm, Cell, Experiment, arms
 from bench.sweeps.file import SweepRecord
-from bench.sweeps.objective import parse_objective
 from bench.sweeps.strategies import Batch, Judged
 from bench.sweeps.worker import Conditions
 from bench.sweeps.workers import Lost, Pool, run_all
@@ -114,7 +113,7 @@ class Sweeper:
         blanks = self._identify(specs)
         record.metrics = blanks[0].metrics
         record.fingerprint = blanks[0].environment["fingerprint"]
-        measure = parse_objective(self.experiment.objective).measure(record.metrics)
+        measure = self.experiment.judged_by.measure(record.metrics)
         for label, batch in batches.items():
             record.dropped.setdefault(label, []).extend(batch.dropped)
         record.cells += [(cell, blank.run_id) for cell, blank in zip(cells, blanks, strict=True)]
@@ -136,7 +135,7 @@ class Sweeper:
             hyperparameters={**arm.fixed, **cell.settings},
             seed=cell.seed,
             iterations=cell.iterations,
-            eval_every=parse_objective(experiment.objective).eval_every(cell.iterations),
+            eval_every=experiment.judged_by.eval_every(cell.iterations),
             curvature_every=experiment.curvature_every if whole else 0,  # nobody reads it
         )
 
@@ -156,7 +155,7 @@ class Sweeper:
         self, cells: Sequence[Cell], specs: Sequence[RunSpec], blanks: Sequence[RunRecord]
     ) -> list[float | str]:
         """Run what is not stored, seed by seed; the score of every cell, or why it has none."""
-        objective = parse_objective(self.experiment.objective)
+        objective = self.experiment.judged_by
         stored: dict[str, RunRecord] = {}
         todo: dict[str, int] = {}  # by run id: cells may coincide
         for index in sorted(range(len(cells)), key=lambda index: cells[index].seed):

@@ -1,11 +1,14 @@
 """What is swept, from options and from YAML."""
 
+import dataclasses
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench.sweeps.experiment import Experiment, arms
 from bench.sweeps.experiment_file import read_yaml
+from bench.sweeps.objective import parse_objective
 from optimizers import UsageError
 
 DOCUMENT = """
@@ -139,6 +142,15 @@ def test_settings_are_judged_on_the_validation_split() -> None:
     base = Experiment(objective="time_to(val_accuracy=0.9)").base(None)
     assert base.split == "validation"
     assert base.until == ("accuracy", 0.9)
+
+
+def test_the_objective_is_read_once_and_is_no_part_of_the_definition() -> None:
+    experiment, other = Experiment(objective=" val_accuracy "), Experiment(objective="val_accuracy")
+    assert experiment.judged_by is experiment.judged_by
+    assert experiment.judged_by == parse_objective("val_accuracy") == other.judged_by
+    assert dataclasses.asdict(other)["objective"] == "val_accuracy"
+    assert dataclasses.asdict(other).keys() == vars(Experiment()).keys() - {"judged_by"}
+    assert replace(other, objective="train_loss").judged_by.kind == "train_loss"
 
 
 def test_the_same_sweep_has_the_same_name() -> None:

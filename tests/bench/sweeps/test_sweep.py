@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +175,7 @@ def test_a_sweep_interrupted_in_its_first_seed_says_what_is_missing(tmp_path: Pa
 
 
 def test_a_rerun_that_is_stopped_takes_nothing_from_the_file(tmp_path: Path) -> None:
-    experiment = Experiment(**{**vars(EXPERIMENT), "strategy": "halving"})
+    experiment = replace(EXPERIMENT, strategy="halving")
     first, _, _ = swept(tmp_path, experiment)
     for path in (tmp_path / "runs").glob("*.parquet"):
         if store.read(path).config["iterations"] == 18:
@@ -188,7 +189,7 @@ def test_a_rerun_that_is_stopped_takes_nothing_from_the_file(tmp_path: Path) -> 
 
 
 def test_cells_that_coincide_are_run_once(tmp_path: Path) -> None:
-    experiment = Experiment(**{**vars(EXPERIMENT), "optimizers": ("one=sgd", "two=sgd")})
+    experiment = replace(EXPERIMENT, optimizers=("one=sgd", "two=sgd"))
     outcome, pool, _ = swept(tmp_path, experiment)
     assert len(pool.ran) == 12
     one, two = outcome.swept
@@ -244,9 +245,9 @@ def test_a_run_whose_worker_dies_is_recorded_as_failed_and_tried_again(tmp_path:
 
 
 def test_halving_spends_a_third_and_keeps_the_best(tmp_path: Path) -> None:
-    wide = vars(EXPERIMENT) | {"grid": ("lr=0.01:1:log6", "momentum=0,0.5"), "seeds": "2"}
-    everything, _, _ = swept(tmp_path / "grid", Experiment(**wide))
-    experiment = Experiment(**{**wide, "strategy": "halving"})
+    wide = replace(EXPERIMENT, grid=("lr=0.01:1:log6", "momentum=0,0.5"), seeds="2")
+    everything, _, _ = swept(tmp_path / "grid", wide)
+    experiment = replace(wide, strategy="halving")
     outcome, pool, _ = swept(tmp_path / "halving", experiment)
     budgets = [run.iterations for run in pool.ran]
     assert rungs(18) == [2, 6, 18]
@@ -273,7 +274,7 @@ def test_halving_needs_iterations_to_divide() -> None:
 
 def test_tpe_asks_the_same_again_and_stays_within_the_ranges(tmp_path: Path) -> None:
     pytest.importorskip("optuna")
-    experiment = Experiment(**{**vars(EXPERIMENT), "strategy": "tpe", "trials": 10})
+    experiment = replace(EXPERIMENT, strategy="tpe", trials=10)
     outcome, pool, _ = swept(tmp_path, experiment)
     assert len(pool.ran) == 20
     (found,) = outcome.swept
@@ -325,7 +326,7 @@ def test_nothing_is_run_where_something_is_wrong(
 ) -> None:
     pool = Here()
     with pytest.raises(UsageError, match=message):
-        swept(tmp_path, Experiment(**{**vars(EXPERIMENT), **fields}), pool)
+        swept(tmp_path, replace(EXPERIMENT, **fields), pool)
     assert not pool.ran
     assert not (tmp_path / "sweeps").exists()
 
