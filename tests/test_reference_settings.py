@@ -6,9 +6,10 @@ import pytest
 
 from bench.recommend.recommendation import recommend
 from bench.runs import store
+from bench.runs.settings import setting_key
 from bench.sweeps import file as records
 from bench.sweeps import outcome as outcomes
-from bench.sweeps.outcome import Outcome, written
+from bench.sweeps.outcome import Outcome
 from optimizers import OPTIMIZERS
 
 FOLDER = Path(__file__).resolve().parents[1] / "results" / "reference" / "damping"
@@ -37,5 +38,5 @@ def test_every_optimizer_was_swept_over_its_search_space_on_the_same_seeds(
 @pytest.mark.parametrize("name", ["adam", "sgd"])
 def test_first_order_defaults_cannot_be_told_from_the_best(outcome: Outcome, name: str) -> None:
     swept = next(swept for swept in outcome.swept if swept.label == name)
-    plateau = [written(trial.settings) for trial in recommend(swept).plateau]
-    assert written(OPTIMIZERS[name].defaults) in plateau
+    plateau = [setting_key(trial.settings) for trial in recommend(swept).plateau]
+    assert setting_key(OPTIMIZERS[name].defaults) in plateau

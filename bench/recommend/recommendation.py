@@ -16,6 +16,7 @@ import numpy as np
 
 from bench.recommend.swept import Swept, Trial
 from bench.recommend.warnings import edges, missing_runs, nothing, separation
+from bench.runs.settings import setting_key
 from bench.statistics.dunnett import CONFIDENCE, Array
 from bench.statistics.selection import select
 from bench.support.strict_json import with_nulls
@@ -189,7 +190,8 @@ def _squared_steps(swept: Swept, trials: Sequence[Trial]) -> Array:
     for name, values in swept.axes.items():
         own = [trial.settings[name] for trial in trials]
         if name not in swept.numeric_axes:
-            total += [[float(_key(one) != _key(other)) for other in own] for one in own]
+            keys = [setting_key(value) for value in own]
+            total += [[float(one != other) for other in keys] for one in keys]
             continue
         if swept.scattered:
             points = np.array(own, dtype=float)
@@ -208,13 +210,13 @@ def _range(swept: Swept, chosen: Trial, best: Trial, plateau: Sequence[Trial], n
         return Range(low=min(found), high=max(found), below=None, above=None)
     order = sorted(swept.axes[name])
     position = order.index(chosen.settings[name])
-    members = {_key(trial.settings) for trial in plateau}
+    members = {setting_key(trial.settings) for trial in plateau}
 
     def walk(values: Sequence[Any]) -> tuple[float, Stop]:
         last = chosen.settings[name]
         for value in values:
             settings = {**chosen.settings, name: value}
-            if _key(settings) not in members:
+            if setting_key(settings) not in members:
                 return float(last), _stop(swept, settings, best, float(value))
             last = value
         return float(last), Stop(why="edge")
@@ -225,22 +227,15 @@ def _range(swept: Swept, chosen: Trial, best: Trial, plateau: Sequence[Trial], n
 
 
 def _stop(swept: Swept, settings: Mapping[str, Any], best: Trial, value: float) -> Stop:
-    key, seeds = _key(settings), len(swept.seeds)
+    key, seeds = setting_key(settings), len(swept.seeds)
     for trial in swept.trials:
-        if _key(trial.settings) != key:
+        if setting_key(trial.settings) != key:
             continue
         if trial.lost:
             lost = dict(Counter(trial.lost.values()))
             return Stop(why="lost", value=value, lost=lost, seeds=seeds)
         return Stop(why="worse", value=value, behind=swept.behind(trial, best), seeds=seeds)
     for dropped in swept.dropped:
-        if _key(dropped.settings) == key:
+        if setting_key(dropped.settings) == key:
             return Stop(why="dropped", value=value, iterations=dropped.iterations)
     return Stop(why="absent", value=value)
-
-
-def _key(value: Any) -> Any:
-    """Settings, or a value of one, in a form that can be compared and looked up."""
-    if isinstance(value, Mapping):
-        return frozenset((name, _key(item)) for name, item in value.items())
-    return tuple(value) if isinstance(value, list) else value

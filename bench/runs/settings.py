@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -193,6 +193,19 @@ def parse_until(text: str | None, option: str = "--until") -> tuple[str, float] 
 
 def _accepted(entry: Entry) -> set[str]:
     return set(REGISTRY.get(entry.optimizer).hyperparameters({}))
+
+
+def setting_key(value: Any) -> Hashable:
+    """Hyperparameters, or a value of one, in a form by which they are told apart and looked up.
+
+    The order of names does not matter, and lists are tuples, which JSON lacks. Numbers are the same
+    if their values are (1 and 1.0), but ``True`` is no number.
+    """
+    if isinstance(value, Mapping):
+        return frozenset((name, setting_key(item)) for name, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return tuple(map(setting_key, value))
+    return isinstance(value, bool), value
 
 
 def written(values: Mapping[str, Any]) -> str:

@@ -4,14 +4,14 @@ import dataclasses
 import hashlib
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from bench.errors import UsageError, unknown
 from bench.runs import settings as options
-from bench.runs.settings import assignments
+from bench.runs.settings import assignments, setting_key
 from bench.runs.spec import TUTORIAL_ITERATIONS, RunSpec
 from bench.sweeps.grid import Axis, axes_by_label
 from bench.sweeps.objective import Objective, parse_objective
@@ -150,8 +150,13 @@ class Cell:
     iterations: int
 
     @property
+    def key(self) -> Hashable:
+        """Which setting it is a run of."""
+        return self.label, setting_key(self.settings)
+
+    @property
     def setting(self) -> str:
-        """Such as ``diag_ggn_mc lr=0.05 damping=1``."""
+        """The setting for people, such as ``diag_ggn_mc lr=0.05 damping=1``."""
         return " ".join([self.label, *assignments(self.settings)])
 
     def __str__(self) -> str:

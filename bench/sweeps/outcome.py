@@ -1,14 +1,14 @@
 """What a sweep found: from its file and the records of its runs."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from bench.recommend.swept import NOT_RUN, Swept, Trial
 from bench.runs import settings as options
 from bench.runs.record import DONE, RunRecord
-from bench.runs.settings import assignments
+from bench.runs.settings import setting_key
 from bench.sweeps.experiment import Arm, Cell
 from bench.sweeps.file import SweepRecord
 
@@ -36,12 +36,8 @@ class Outcome:
 
     def of(self, label: str, settings: Mapping[str, Any]) -> list[RunRecord]:
         """The full runs of one setting."""
-        wanted = written(settings)
-        return [
-            record
-            for cell, record in self.full
-            if cell.label == label and written(cell.settings) == wanted
-        ]
+        wanted = label, setting_key(settings)
+        return [record for cell, record in self.full if cell.key == wanted]
 
 
 def gather(record: SweepRecord, executions: Callable[[str], Iterable[RunRecord]]) -> Outcome:
@@ -86,15 +82,14 @@ def _latest(executions: Iterable[RunRecord], machine: str | None) -> RunRecord |
 def _swept(record: SweepRecord, arm: Arm, full: Sequence[tuple[Cell, RunRecord | None]]) -> Swept:
     """What was found of one label."""
     experiment = record.experiment
-    scores: dict[str, dict[int, float]] = {}
-    lost: dict[str, dict[int, str]] = {}
-    settings: dict[str, Mapping[str, Any]] = {}
+    scores: dict[Hashable, dict[int, float]] = {}
+    lost: dict[Hashable, dict[int, str]] = {}
+    settings: dict[Hashable, Mapping[str, Any]] = {}
     seeds = set(options.parse_seeds(experiment.seeds))
     for cell, run in full:
         if cell.label != arm.label:
             continue
-        key = written(cell.settings)
-        settings.setdefault(key, cell.settings)
+        settings.setdefault(key := cell.key, cell.settings)
         score = NOT_RUN if run is None else experiment.judged_by.score(run)
         if isinstance(score, str):
             lost.setdefault(key, {})[cell.seed] = score
@@ -141,13 +136,9 @@ def _without(trial: Trial, seeds: set[int]) -> Trial:
 
 
 def _occurring(name: str, trials: Sequence[Trial]) -> tuple[Any, ...]:
-    values = {str(trial.settings[name]): trial.settings[name] for trial in trials}.values()
+    values = [trial.settings[name] for trial in trials]
+    once = dict(zip(map(setting_key, values), values, strict=True)).values()
     try:
-        return tuple(sorted(values))
+        return tuple(sorted(once))
     except TypeError:
-        return tuple(values)
-
-
-def written(settings: Mapping[str, Any]) -> str:
-    """Settings as text, by which they are told apart: a list of JSON is a tuple elsewhere."""
-    return " ".join(assignments(settings))
+        return tuple(once)

@@ -13,6 +13,7 @@ from bench.runs.settings import (
     parse_settings,
     parse_until,
     parse_value,
+    setting_key,
 )
 from bench.runs.spec import RunSpec
 from optimizers import UsageError
@@ -88,6 +89,43 @@ def test_wrong_settings_are_told(assignment: str, message: str) -> None:
 def test_values(text: str, value: Any) -> None:
     found = parse_value(text)
     assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"lr": 1, "damping": 0.5}, {"damping": 0.5, "lr": 1.0}),
+        ({"betas": [1, 0.99]}, {"betas": (1.0, 0.99)}),
+        ({"groups": [[1, 2], [3]]}, {"groups": ((1, 2), (3.0,))}),
+        ({"options": {"a": [1]}}, {"options": {"a": (1,)}}),
+        ({"lr": 0.0}, {"lr": -0.0}),
+        ({}, {}),
+    ],
+    ids=str,
+)
+def test_the_same_setting_has_the_same_key(one: Any, other: Any) -> None:
+    assert setting_key(one) == setting_key(other)
+    assert hash(setting_key(one)) == hash(setting_key(other))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"nesterov": True}, {"nesterov": 1}),
+        ({"nesterov": False}, {"nesterov": 0.0}),
+        ({"flags": (True, 1)}, {"flags": (1, 1)}),
+        ({"lr": 1}, {"lr": "1"}),
+        ({"lr": None}, {"lr": "none"}),
+        ({"lr": 0.1}, {"lr": 0.1 + 2**-56}),
+        ({"lr": 0.1}, {"lr": (0.1,)}),
+        ({"lr": 0.1}, {"damping": 0.1}),
+        ({"lr": 0.1}, {"lr": 0.1, "damping": 1}),
+        ({"betas": "0.9,0.99"}, {"betas": (0.9, 0.99)}),
+    ],
+    ids=str,
+)
+def test_other_settings_have_other_keys(one: Any, other: Any) -> None:
+    assert setting_key(one) != setting_key(other)
 
 
 def test_until() -> None:
