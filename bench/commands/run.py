@@ -161,7 +161,7 @@ def _print_summary(rows: Sequence["Row"], first: "RunRecord", steadiness: str) -
     console.print_table(f"{title}: {first.data['detail']}", tables.convergence(rows))
     if tables.lengths_differ(rows):
         console.print_table("Length of the runs, without evaluation", tables.length(rows))
-    console.print_table("Milliseconds per iteration, by phase", tables.cost(rows))
+    console.print_table("Cost of an iteration, times in milliseconds", tables.cost(rows))
     if any(row.curvature for row in rows):
         console.print_table(tables.CURVATURE_TITLE, tables.curvature(rows))
     for note in (*tables.notes(rows), steadiness):

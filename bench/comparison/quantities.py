@@ -75,7 +75,7 @@ def _per_iteration(key: str, title: str, read: Read) -> Quantity:
         unit="s",
         better="min",
         format=milliseconds,
-        help="Time per iteration: a run's total over its iterations.",
+        help="A run's total time over its iterations.",
         shown_in="ms",
         table="cost",
         brief=True,
@@ -122,7 +122,6 @@ QUANTITIES = (
         of="completed",
         read=lambda record, _: None if record.shared else float(record.seconds.sum()),
     ),
-    *map(_phase, PHASE_COLUMNS),
     _per_iteration("iteration_s", "total", lambda record, _: _iteration_s(record)),
     Quantity(
         key="plain_gradients",
@@ -146,13 +145,13 @@ QUANTITIES = (
         brief=True,
         read=lambda record, _: record.config["batch_size"] / _iteration_s(record),
     ),
+    *map(_phase, PHASE_COLUMNS),
     Quantity(
         key="peak_memory_bytes",
         title="peak memory",
         unit="bytes",
         format=mebibytes,
-        help="Peak memory of training: allocated on CUDA; on the CPU by how much a separate "
-        "process grew.",
+        help="Of training: allocated on CUDA; on the CPU by how much a separate process grew.",
         table="cost",
         brief=True,
     ),

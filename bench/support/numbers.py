@@ -44,10 +44,14 @@ def median(value: Spread | None, show: Show) -> str:
 
 
 def spread(value: Spread | None, show: Show = significant) -> str:
-    """A median with its interval, such as ``0.187 (0.172–0.201)``; without one of a single run."""
+    """A median with its interval, such as ``0.187 (0.172–0.201)``; without one of a single run.
+
+    The sign of a multiple stands once: ``1.99× (1.98–2.04)``.
+    """
     if value is None or value.count == 1:
         return median(value, show)
-    return f"{show(value.median)} ({show(value.low)}–{show(value.high)})"
+    low, high = (show(end).removesuffix("×") for end in (value.low, value.high))
+    return f"{show(value.median)} ({low}–{high})"
 
 
 def change(first: float, last: float) -> str:

@@ -192,7 +192,7 @@ def main_table(labels: Sequence[str]) -> Table:
                 series=index,
             )
         )  # fmt: skip
-    time = "Milliseconds per iteration: a run's total over its iterations."
+    time = "A run's total time over its iterations."
     return Table(
         caption="All optimizers, the best first",
         columns=[
