@@ -93,8 +93,8 @@ def notes(rows: Sequence[Row]) -> list[str]:
     helps: dict[str, list[str]] = {}
     for quantity in shown(rows, "convergence", "cost"):
         helps.setdefault(quantity.help, []).append(quantity.title)
-    said = [
-        f"{', '.join(titles)}: {help_[0].lower()}{help_[1:]}" for help_, titles in helps.items()
-    ]
-    told = " ".join(text[0].upper() + text[1:] for text in said)
+    told = " ".join(
+        f"{', '.join(titles).capitalize()}: {help_[0].lower()}{help_[1:]}"
+        for help_, titles in helps.items()
+    )
     return [OVER_SEEDS, told, *([CURVATURE_NOTE] if any(row.curvature for row in rows) else [])]

@@ -131,7 +131,7 @@ def test_one_row_of_the_catalogue_is_all_that_a_new_quantity_takes(
 
     header, (cells,) = tables.convergence(rows)
     assert cells[header.index("first loss")] == "3.00 (2.00–4.00)"
-    assert any("First loss: The first mini-batch loss of a run." in n for n in tables.notes(rows))
+    assert any("First loss: the first mini-batch loss of a run." in n for n in tables.notes(rows))
     assert json.loads(json.dumps(rows[0].to_json()))["spreads"]["first_loss"]["median"] == 3.0
 
     one = analyse(groups.of_comparison(runs, [], {}))
