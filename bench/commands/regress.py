@@ -264,7 +264,7 @@ def _command(spec: RunSpec, common: Sequence[str]) -> str:
     """What measures one benchmark again."""
     from bench.runs import settings
 
-    words = ["optbench", "regress", *common, "-p", spec.problem]
+    words = ["optbench", "regress", *common, "-p", str(spec.problem)]
     words += ["-o", f"{spec.label}={spec.optimizer}"]
     for assignment in settings.assignments(spec.hyperparameters):
         words += ["--set", f"{spec.label}.{assignment}"]

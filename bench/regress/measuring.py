@@ -91,8 +91,8 @@ class Measuring:
             training = Training(prepared, train, clock)
             own = self._comes_from_here(
                 [
-                    *_references(spec.optimizer, prepared.optimizer),
-                    *([spec.problem.partition(":")[0]] if ":" in spec.problem else []),
+                    *_references(str(spec.optimizer), prepared.optimizer),
+                    *([problem.partition(":")[0]] if ":" in (problem := str(spec.problem)) else []),
                     prepared.builder.__module__,
                 ]
             )

@@ -1,10 +1,11 @@
 """What to run: one problem, one optimizer, one seed, one budget."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from bench.errors import UsageError, unknown
+from optimizers.spec import OptimizerSpec
 
 DTYPES = ("float32", "float64")
 SPLITS = ("test", "validation")
@@ -20,8 +21,9 @@ class RunSpec:
     The run ends with whichever budget is spent first.
 
     Attributes:
-        problem: Name in the problem registry, or ``package.module:attribute``.
-        optimizer: Name in the optimizer registry, or ``package.module:Class``.
+        problem: Name in the problem registry, ``package.module:builder``, or the builder itself.
+        optimizer: Name in the optimizer registry, ``package.module:Class``, the class itself (or a
+            function that makes the optimizer), or an ``OptimizerSpec``.
         label: How the run is called in tables and figures; the optimizer's name if empty.
         hyperparameters: Settings that differ from the optimizer's defaults.
         seed: Decides initial parameters, batch order and curvature samples.
@@ -44,8 +46,8 @@ class RunSpec:
             ``"memory"`` for a run whose peak memory counts and whose times do not.
     """
 
-    problem: str = "mnist_cnn"
-    optimizer: str = "diag_ggn_mc"
+    problem: str | Callable[..., Any] = "mnist_cnn"
+    optimizer: str | Callable[..., Any] | OptimizerSpec = "diag_ggn_mc"
     label: str = ""
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
@@ -63,13 +65,15 @@ class RunSpec:
     role: Role = "training"
 
     def __post_init__(self) -> None:
-        """Check the values; a missing label becomes the optimizer's name.
+        """Check the values; a missing label becomes the optimizer's name, or its class's.
 
         Raises:
             UsageError: A value that breaks its rule.
         """
+        for name in ("problem", "optimizer"):
+            _require_named(name, getattr(self, name))
         if not self.label:
-            object.__setattr__(self, "label", self.optimizer)
+            object.__setattr__(self, "label", _called(self.optimizer))
         object.__setattr__(self, "hyperparameters", dict(self.hyperparameters))
         if self.iterations is None and self.seconds is None:
             raise UsageError("A run needs a budget: iterations, seconds, or both.")
@@ -105,6 +109,24 @@ class RunSpec:
             if item.name not in ("label", "data_root")
             and (value := getattr(self, item.name)) != item.default
         }
+
+
+def _require_named(name: str, value: object) -> None:
+    if isinstance(value, str) or hasattr(value, "__qualname__"):
+        return
+    if name == "optimizer" and isinstance(value, OptimizerSpec):
+        return
+    kind = {"problem": "builder", "optimizer": "Class"}[name]
+    other = {"problem": "a function", "optimizer": "a class, a function or an OptimizerSpec"}[name]
+    raise UsageError(
+        f"{name}={value!r} is not valid: it is a registered name, package.module:{kind}, {other}."
+    )
+
+
+def _called(optimizer: str | Callable[..., Any] | OptimizerSpec) -> str:
+    if isinstance(optimizer, str):
+        return optimizer
+    return optimizer.name if isinstance(optimizer, OptimizerSpec) else optimizer.__name__
 
 
 def _require(valid: bool, name: str, value: object) -> None:

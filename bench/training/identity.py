@@ -3,14 +3,17 @@
 import functools
 import hashlib
 import inspect
+import itertools
 import json
-import sys
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+from bench.training import source
+from optimizers import OPTIMIZERS
+from optimizers.spec import OptimizerSpec
+
 _LENGTH = 16
+_SHORT = 8
 
 
 def run_id(facts: Mapping[str, Any]) -> str:
@@ -25,7 +28,8 @@ def source_digest(objects: Iterable[Any]) -> str:
     It covers the modules that define them and, from there, every module they import that belongs
     to the same top-level package or lies in the same folder: so an edit to an optimizer or to a
     helper of its changes the id, and an upgrade of a library (whose version is hashed) need not be
-    read.
+    read. What was made in a notebook, in the script that runs, or inside a function is hashed by
+    its code, and by the classes, functions and values that its code uses.
 
     Args:
         objects: Classes, functions, or instances of classes.
@@ -35,54 +39,53 @@ def source_digest(objects: Iterable[Any]) -> str:
         while isinstance(item, functools.partial):
             files[repr(item.args) + repr(item.keywords)] = b""
             item = item.func
-        item = inspect.unwrap(item)
-        module = sys.modules.get(getattr(item, "__module__", type(item).__module__))
-        if module is None or _file(module) is None:
-            files[repr(item)] = _source(item)  # defined interactively
+        known = item if hasattr(item, "__qualname__") else type(item)
+        if source.is_live(known):
+            texts: list[str] = []
+            source.Writer(texts.append).write(item)
+            name = known.__qualname__
+            files[name] = files.get(name, b"") + "\0".join(texts).encode()
+        module = source.module_of(inspect.unwrap(item))
+        if module is None or module.__name__ == "__main__":
             continue
-        for path in _reachable(module):
-            files[path.name] = files.get(path.name, b"") + path.read_bytes()
+        if source.file(module) is None:
+            files[repr(known)] = b""  # compiled
+            continue
+        for path, content in source.files(module):
+            files[path.name] = files.get(path.name, b"") + content
     digest = hashlib.sha256()
     for name in sorted(files):
         digest.update(name.encode() + b"\0" + files[name] + b"\0")
     return digest.hexdigest()[:_LENGTH]
 
 
-def _reachable(root: ModuleType) -> list[Path]:
-    """Files of a module and of its neighbours that it imports, directly or not."""
-    top = root.__name__.partition(".")[0]
-    if top in {"torch", "torchvision", "backpack"}:
-        return []  # their versions are hashed
-    root_file = _file(root)
-    assert root_file is not None
-    found: dict[Path, None] = {}
-    waiting = [root]
-    while waiting:
-        module = waiting.pop()
-        path = _file(module)
-        if path is None or path in found:
-            continue
-        if module.__name__.partition(".")[0] != top and path.parent != root_file.parent:
-            continue
-        found[path] = None
-        for value in list(vars(module).values()):
-            neighbour = (
-                value
-                if isinstance(value, ModuleType)
-                else sys.modules.get(getattr(value, "__module__", None) or "")
-            )
-            if neighbour is not None:
-                waiting.append(neighbour)
-    return sorted(found)
+def parts_of(optimizer: OptimizerSpec) -> list[Any]:
+    """What decides how an optimizer steps: its factory, and its curvature if it has one."""
+    parts = [optimizer.load_factory(), optimizer.load_curvature()]
+    return [part for part in parts if part is not None]
 
 
-def _file(module: ModuleType) -> Path | None:
-    name = getattr(module, "__file__", None)
-    return Path(name) if name and name.endswith(".py") and Path(name).is_file() else None
+def reference(item: Any) -> str:
+    """What an optimizer or a problem is stored as: its name, or ``package.module:Class``.
+
+    The module is the outermost that has it, such as ``torch.optim`` and not ``torch.optim.sgd``.
+    What no module has under its name, such as a class of a function's or one that another of its
+    name has replaced, is told from others so called by a hash of its source.
+
+    Args:
+        item: A name, a class, a function, or the spec of an optimizer.
+    """
+    if isinstance(item, str):
+        return item
+    if isinstance(item, OptimizerSpec):
+        known, parts = OPTIMIZERS.get(item.name) is item, parts_of(item)
+        return item.name if known else f"{item.name}@{source_digest(parts)[:_SHORT]}"
+    for module in itertools.accumulate(item.__module__.split("."), "{}.{}".format):
+        if source.leads_to(module, item):
+            return f"{module}:{item.__qualname__}"
+    return f"{item.__module__}:{item.__qualname__}@{source_digest([item])[:_SHORT]}"
 
 
-def _source(item: Any) -> bytes:
-    try:
-        return inspect.getsource(item).encode()
-    except (OSError, TypeError):
-        return repr(item).encode()
+def is_importable(name: str) -> bool:
+    """Whether another process finds what is stored under a name."""
+    return "@" not in name and not name.startswith("__main__:")

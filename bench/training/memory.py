@@ -17,6 +17,7 @@ from bench.errors import UsageError
 from bench.runs import store
 from bench.runs.record import RunRecord
 from bench.runs.spec import RunSpec
+from bench.training import identity
 from bench.training.prepare import prepare
 
 ITERATIONS = 3
@@ -49,9 +50,18 @@ def measure(spec: RunSpec, results: Path, session: str) -> RunRecord:
         session: The session that the record belongs to.
 
     Raises:
-        UsageError: The process failed; the message is its last line.
+        UsageError: The process failed; the message is its last line. Or it would not find the
+            optimizer or the problem.
     """
-    request = json.dumps({"spec": asdict(spec), "results": str(results), "session": session})
+    names = {part: identity.reference(getattr(spec, part)) for part in ("problem", "optimizer")}
+    for name in names.values():
+        if not identity.is_importable(name):
+            raise UsageError(
+                f"The peak memory of '{spec.label}' is not measured: that takes another process, "
+                f"which cannot import {name}; define it in a module."
+            )
+    fields = asdict(spec) | names
+    request = json.dumps({"spec": fields, "results": str(results), "session": session})
     finished = subprocess.run(
         # -P: a folder 'bench' or 'optimizers' where the user works is not this project's.
         [sys.executable, "-P", "-c", "from bench.training import memory; memory.main()"],

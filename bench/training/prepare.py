@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -16,7 +16,10 @@ from bench.runs import conditions
 from bench.runs.spec import RunSpec
 from bench.training import identity
 from optimizers import REGISTRY as OPTIMIZER_REGISTRY
+from optimizers.plugins import Registry
 from optimizers.spec import OptimizerSpec
+
+Spec = TypeVar("Spec")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +28,8 @@ class Prepared:
 
     Attributes:
         asked: The run as it was given.
-        resolved: The same with device, batch size and all hyperparameters filled in.
+        resolved: The same as it is stored: problem and optimizer by name, and device, batch size
+            and all hyperparameters filled in.
         problem: The problem, its data on the CPU.
         optimizer: The optimizer's spec.
         builder: What built the problem.
@@ -40,14 +44,14 @@ class Prepared:
     @cached_property
     def run_id(self) -> str:
         """Hash of everything that decides the losses."""
-        optimizer = self.optimizer
-        sources = [optimizer.load_factory(), optimizer.load_curvature(), self.builder]
         return identity.run_id(
             self.resolved.decisive()
             | conditions.hashed(self)
             | {
                 "device": torch.device(self.resolved.device).type,
-                "source": identity.source_digest(item for item in sources if item is not None),
+                "source": identity.source_digest(
+                    [*identity.parts_of(self.optimizer), self.builder]
+                ),
             }
         )
 
@@ -79,20 +83,27 @@ def prepare(spec: RunSpec) -> Prepared:
         UsageError: Something that the user must mend; see the message.
     """
     device = devices.resolve(spec.device)
-    optimizer = OPTIMIZER_REGISTRY.get(spec.optimizer)
+    optimizer_name, optimizer = _find(OPTIMIZER_REGISTRY, spec.optimizer)
     hyperparameters = optimizer.hyperparameters(spec.hyperparameters)
-    builder = PROBLEM_REGISTRY.get(spec.problem).load_builder()
-    problem = _build(spec.problem, builder, ProblemOptions(spec.split, spec.data_root))
+    name, problem_spec = _find(PROBLEM_REGISTRY, spec.problem)
+    builder = problem_spec.load_builder()
+    options = ProblemOptions(spec.split, spec.data_root)
+    problem = _build(name, builder, options, identity.source_digest([builder]))
     if spec.until is not None and spec.until[0] not in problem.metrics:
-        raise unknown(f"metric of {spec.problem}:", spec.until[0], problem.metrics)
+        raise unknown(f"metric of {name}:", spec.until[0], problem.metrics)
     batch_size = spec.batch_size or problem.batch_size
     if batch_size > len(problem.train):
         raise UsageError(
-            f"batch_size={batch_size} is not valid: {spec.problem} has {len(problem.train)} "
+            f"batch_size={batch_size} is not valid: {name} has {len(problem.train)} "
             "training data here."
         )
     resolved = replace(
-        spec, device=str(device), batch_size=batch_size, hyperparameters=hyperparameters
+        spec,
+        problem=name,
+        optimizer=optimizer_name,
+        device=str(device),
+        batch_size=batch_size,
+        hyperparameters=hyperparameters,
     )
     prepared = Prepared(
         asked=spec, resolved=resolved, problem=problem, optimizer=optimizer, builder=builder
@@ -101,9 +112,18 @@ def prepare(spec: RunSpec) -> Prepared:
     return prepared
 
 
+def _find(registry: Registry[Spec], given: Any) -> tuple[str, Spec]:
+    """What is stored of a name or of what stands in its place, and the spec behind it."""
+    name = identity.reference(given)
+    return name, registry.get(name) if given is name else registry.adopt(name, given)
+
+
 @lru_cache(maxsize=2)  # the runs of a comparison share one problem, and its data
 def _build(
-    name: str, builder: Callable[[ProblemOptions], Problem], options: ProblemOptions
+    name: str,
+    builder: Callable[[ProblemOptions], Problem],
+    options: ProblemOptions,
+    source: str,  # so that a builder is called again where what it uses has changed
 ) -> Problem:
     try:
         problem = builder(options)
@@ -125,12 +145,12 @@ def _try(prepared: Prepared) -> None:
     That is a setting that the optimizer refuses, or a model that cannot be extended; what
     BackPACK refuses only while it runs shows in a pass over two data.
     """
-    problem, optimizer = prepared.problem, prepared.optimizer
+    problem, optimizer, name = prepared.problem, prepared.optimizer, str(prepared.resolved.problem)
     with torch.random.fork_rng(devices=[]):
         try:
             model, loss_fn = problem.make_model(), problem.make_loss()
         except Exception as error:
-            raise _unbuildable(prepared.resolved.problem, error) from error
+            raise _unbuildable(name, error) from error
         bound = optimizer.bind(model, loss_fn, prepared.asked.hyperparameters)
         if optimizer.curvature is None:
             return
@@ -141,8 +161,7 @@ def _try(prepared: Prepared) -> None:
                 loss.backward()
         except Exception as error:
             raise UsageError(
-                f"The curvature of '{optimizer.name}' cannot be computed on "
-                f"{prepared.resolved.problem}: {error}"
+                f"The curvature of '{optimizer.name}' cannot be computed on {name}: {error}"
             ) from error
 
 

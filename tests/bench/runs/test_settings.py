@@ -174,24 +174,3 @@ def test_seeds_are_a_number_or_a_list(text: str, seeds: list[int]) -> None:
 def test_wrong_seeds_are_told(text: str) -> None:
     with pytest.raises(UsageError, match=f"--seeds '{text}' is not valid: write how many"):
         parse_seeds(text)
-
-
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({"iterations": None}, "A run needs a budget: iterations, seconds, or both"),
-        ({"iterations": 0}, "iterations=0 is not valid: it is a whole number >= 1"),
-        ({"batch_size": -1}, "batch_size=-1 is not valid"),
-        ({"seconds": 0.0}, "seconds=0.0 is not valid: it is a number > 0"),
-        ({"seconds": math.nan}, "seconds=nan is not valid"),
-        ({"eval_every": -1}, "eval_every=-1 is not valid"),
-        ({"eval_every": 0, "until": ("loss", 1.0)}, "eval_every=0 is not valid with until"),
-        ({"seed": -1}, "seed=-1 is not valid"),
-        ({"dtype": "float16"}, "Unknown dtype 'float16'. Did you mean 'float64'"),
-        ({"split": "train"}, "Unknown split 'train'"),
-    ],
-    ids=str,
-)
-def test_a_runs_fields_are_checked(fields: dict[str, Any], message: str) -> None:
-    with pytest.raises(UsageError, match=message.replace(".", r"\.")):
-        RunSpec(**fields)

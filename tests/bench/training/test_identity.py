@@ -5,11 +5,13 @@ import importlib
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from bench.training.identity import run_id, source_digest
+from bench.training.identity import is_importable, reference, run_id, source_digest
+from optimizers import OPTIMIZERS, OptimizerSpec
 from optimizers.diag_ggn import DiagGGN
 
 
@@ -69,8 +71,80 @@ def test_libraries_are_known_by_version_alone() -> None:
 
 def test_what_was_defined_interactively_is_digested() -> None:
     namespace: dict[str, type] = {}
-    exec("class Typed:\n    __module__ = 'no_such_module'", namespace)
-    assert source_digest([namespace["Typed"]])
+    exec("class Typed:\n    __module__ = 'no_such_module'\n    rate = 0.1", namespace)
+    before = source_digest([namespace["Typed"]])
+    exec("class Typed:\n    __module__ = 'no_such_module'\n    rate = 0.2", namespace)
+    assert source_digest([namespace["Typed"]]) != before
+
+
+def test_an_edit_that_was_not_loaded_is_not_what_runs(
+    digest: Callable[[], str], tmp_path: Path
+) -> None:
+    """A notebook goes on with the module that it imported, whatever the file says by now."""
+    before = digest()
+    path = tmp_path / "mine_main.py"
+    path.write_text(path.read_text() + "# edited\n")
+    main = sys.modules["mine_main"]
+    assert source_digest([main.Mine]) == before
+    importlib.reload(main)
+    assert source_digest([main.Mine]) != before
+
+
+def test_two_live_functions_of_one_name_both_count() -> None:
+    first, second, third = (lambda rate=rate: rate for rate in (1, 2, 3))
+    assert len({source_digest(two) for two in ([first, second], [first, third])}) == 2
+
+
+class Outer:
+    rate = 0.1
+
+    def inner(self) -> None: ...
+
+
+def make(rate: float) -> type[torch.optim.Optimizer]:
+    class Made(torch.optim.SGD):
+        def __init__(self, params: Any) -> None:
+            super().__init__(params, lr=rate)
+
+    return Made
+
+
+@pytest.mark.parametrize(
+    ("item", "name"),
+    [
+        ("torch.optim:SGD", "torch.optim:SGD"),
+        (torch.optim.SGD, "torch.optim:SGD"),
+        (DiagGGN, "optimizers.diag_ggn:DiagGGN"),
+        (Outer.inner, f"{__name__}:Outer.inner"),
+        (make, f"{__name__}:make"),
+        (OPTIMIZERS["adam"], "adam"),
+    ],
+    ids=str,
+)
+def test_a_reference_leads_to_what_it_stands_for(item: Any, name: str) -> None:
+    assert reference(item) == name
+    assert is_importable(name)
+
+
+def test_what_no_module_has_under_its_name_is_told_from_others_so_called() -> None:
+    one, again, other = reference(make(0.1)), reference(make(0.1)), reference(make(0.2))
+    assert one == again
+    assert one != other
+    assert one.startswith(f"{__name__}:make.<locals>.Made@")
+    assert not is_importable(one)
+
+
+def test_a_spec_that_is_not_registered_is_told_from_others_so_called() -> None:
+    one, other = (OptimizerSpec(name="adam", factory=make(rate)) for rate in (0.1, 0.2))
+    assert len({reference(one), reference(other), "adam"}) == 3
+
+
+def test_a_class_that_another_of_its_name_replaced_is_told_from_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = Outer
+    monkeypatch.setattr(sys.modules[__name__], "Outer", type("Outer", (), {"rate": 1}))
+    assert reference(first).startswith(f"{__name__}:Outer@")
 
 
 def test_run_id_does_not_depend_on_order() -> None:

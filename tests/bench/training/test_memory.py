@@ -48,3 +48,13 @@ def test_a_memory_run_that_fails_is_told_in_one_line(tmp_path: Path) -> None:
     spec = memory.memory_spec(RunSpec(problem="quadratic", optimizer="no_such_module:Class"))
     with pytest.raises(UsageError, match=r"memory run of 'no_such_module:Class' failed: .*Cannot"):
         memory.measure(spec, tmp_path, "session")
+
+
+def test_what_another_process_cannot_import_is_told_in_one_line(tmp_path: Path) -> None:
+    class Local(Hoarder): ...
+
+    spec = memory.memory_spec(RunSpec(problem="quadratic", optimizer=Local))
+    with pytest.raises(
+        UsageError, match=r"peak memory of 'Local' is not measured: .*Local@.*; define it in a mod"
+    ):
+        memory.measure(spec, tmp_path, "session")

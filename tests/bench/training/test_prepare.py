@@ -1,6 +1,9 @@
 """A run is checked before it begins: names, values, model; and known by what decides its losses."""
 
+import linecache
+import sys
 from dataclasses import asdict, replace
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -11,8 +14,10 @@ import bench
 from bench.problems import PROBLEMS, ProblemOptions, ProblemSpec
 from bench.problems.data import DataSource, TensorData
 from bench.problems.problem import Problem
+from bench.problems.quadratic import quadratic
 from bench.training.prepare import prepare
-from optimizers import UsageError
+from optimizers import OPTIMIZERS, DiagGGN, OptimizerSpec, UsageError
+from optimizers.curvature.backpack import exact
 
 
 def quick(**fields: Any) -> bench.RunSpec:
@@ -38,6 +43,104 @@ def test_what_was_asked_and_what_it_became_are_kept_apart() -> None:
 def test_a_resolved_run_is_the_run_that_was_asked_for() -> None:
     prepared = prepare(quick(optimizer="diag_ggn_mc", hyperparameters={"damping": 0.1}))
     assert prepare(prepared.resolved).run_id == prepared.run_id
+
+
+class Mine(torch.optim.SGD):
+    def __init__(self, params: Any, lr: float = 0.1) -> None:
+        super().__init__(params, lr=lr)
+
+
+def least_squares(options: ProblemOptions) -> Problem:
+    return quadratic(options)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"optimizer": Mine}, {"problem": least_squares}, {"optimizer": OPTIMIZERS["adam"]}],
+    ids=["a class", "a builder", "a registered spec"],
+)
+def test_what_is_given_itself_is_the_run_that_is_given_by_name(fields: dict[str, Any]) -> None:
+    prepared = prepare(quick(**fields))
+    names = {part: getattr(prepared.resolved, part) for part in fields}
+    assert all(isinstance(name, str) for name in names.values())
+    assert prepare(quick(**names)).run_id == prepared.run_id
+
+
+def test_the_spec_of_an_optimizer_with_curvature_is_taken_itself() -> None:
+    spec = OptimizerSpec(
+        name="mine", factory=DiagGGN, curvature=exact, defaults={"lr": 0.1, "damping": 0.5}
+    )
+    record = bench.run(quick(optimizer=spec, iterations=2))
+    assert (record.status, record.label, record.config["settings"]) == (
+        "completed", "mine", {"lr": 0.1, "damping": 0.5},
+    )  # fmt: skip
+    assert record.curvature
+    assert record.config["optimizer"].startswith("mine@")
+
+
+@pytest.fixture
+def main(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The module that a notebook's cells are run in."""
+    module = ModuleType("__main__")
+    monkeypatch.setitem(sys.modules, "__main__", module)
+    return module
+
+
+def run_cell(main: ModuleType, number: int, text: str) -> None:
+    """Run a cell as IPython does: its source is known under a name that is no file's."""
+    name = f"<ipython-input-{number}>"
+    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+    exec(compile(text, name, "exec"), vars(main))
+
+
+CELL = """
+import torch
+class MySGD(torch.optim.SGD):
+    scale = 1.0
+    def __init__(self, params, lr=0.1):
+        super().__init__(params, lr=lr * self.scale)
+"""
+
+
+def test_a_class_that_is_edited_in_a_notebook_is_another_run(main: ModuleType) -> None:
+    def found() -> tuple[str, str, float]:
+        record = bench.run(quick(optimizer=main.MySGD))
+        return record.run_id, record.config["optimizer"], record.values["loss"][-1]
+
+    run_cell(main, 1, CELL)
+    first = found()
+    run_cell(main, 2, CELL)  # once more, the same
+    assert found() == first
+    run_cell(main, 3, CELL.replace("scale = 1.0", "scale = 0.1"))
+    other = found()
+    assert (first[1], other[1]) == ("__main__:MySGD", "__main__:MySGD")
+    assert first[0] != other[0]
+    assert first[2] < other[2]
+
+
+def test_two_classes_of_one_name_are_two_runs(main: ModuleType) -> None:
+    run_cell(main, 1, CELL)
+    first = main.MySGD
+    run_cell(main, 2, CELL.replace("scale = 1.0", "scale = 0.1"))
+    older, newer = (prepare(quick(optimizer=one)) for one in (first, main.MySGD))
+    assert older.optimizer.load_factory() is first
+    assert older.run_id != newer.run_id
+    assert older.resolved.optimizer != newer.resolved.optimizer == "__main__:MySGD"
+
+
+def test_a_problem_is_built_again_where_what_it_uses_has_changed(main: ModuleType) -> None:
+    run_cell(
+        main, 1,
+        "from dataclasses import replace\n"
+        "from bench.problems.quadratic import quadratic\n"
+        "SIZE = 16\n"
+        "def mine(options):\n    return replace(quadratic(options), batch_size=SIZE)\n",
+    )  # fmt: skip
+    first = prepare(quick(problem=main.mine))
+    main.SIZE = 8  # type: ignore[attr-defined]
+    second = prepare(quick(problem=main.mine))
+    assert (first.resolved.batch_size, second.resolved.batch_size) == (16, 8)
+    assert first.run_id != second.run_id
 
 
 @pytest.mark.parametrize(
