@@ -5,12 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from bench.runs.spec import Role
+from bench.statistics.intervals import final_loss
 from bench.support.strict_json import with_strings
+from bench.support.text import plain, plural, shorten
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +30,8 @@ CURVATURE_COLUMNS = (
 Status = Literal["completed", "diverged", "failed", "interrupted"]
 DONE: tuple[Status, ...] = ("completed", "diverged")
 
+_BESIDE_METADATA = {"values", "path"}
+
 # What readers of a record rely on, besides the fields of RunRecord.
 _REQUIRED = {
     "config": {
@@ -40,7 +45,7 @@ _REQUIRED = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class RunRecord:
     """One execution of a run, immutable.
 
@@ -68,6 +73,7 @@ class RunRecord:
             the resident set in a memory run. ``None`` where it was not measured.
         warmup_s: Wall time of building the model and of one discarded iteration.
         wall_s: Wall time of the whole run, evaluation included.
+        path: The file that it was read from or saved to; ``None`` of a record in memory only.
     """
 
     run_id: str
@@ -87,6 +93,24 @@ class RunRecord:
     warmup_s: float = 0.0
     wall_s: float = 0.0
     schema_version: int = SCHEMA_VERSION
+    path: Path | None = None
+
+    def __repr__(self) -> str:
+        """On two lines: what it is, how it ended and how far it got, where it is stored."""
+        config, losses = self.config, self.values["loss"]
+        ended = f"{self.status} after {plural(len(losses), 'iteration')}"
+        if self.reason:
+            ended += f": {shorten(plain(self.reason), 60)}"
+        elif len(losses):
+            ended += f", train loss {final_loss(losses):.4g}"
+        last = self.evaluations[-1] if self.evaluations else {}
+        metrics = ", ".join(f"{name} {last[name]:.4g}" for name in self.metrics if name in last)
+        role = "" if self.role == "training" else f"{self.role} run of "
+        return (
+            f"<RunRecord: {role}{plain(self.label)} on {config['problem']}, seed {config['seed']}: "
+            f"{ended}"
+            f"\n {config['split']} {metrics or 'not evaluated'}; {self.path or 'not stored'}>"
+        )
 
     @property
     def label(self) -> str:
@@ -145,7 +169,7 @@ class RunRecord:
         facts = {
             item.name: getattr(self, item.name)
             for item in dataclasses.fields(self)
-            if item.name != "values"
+            if item.name not in _BESIDE_METADATA
         }
         facts["started_at"] = self.started_at.isoformat()
         return with_strings(facts)
@@ -168,7 +192,7 @@ class RunRecord:
                 f"schema version {facts.get('schema_version')!r}, this optbench reads 1 and "
                 f"{SCHEMA_VERSION}"
             )
-        names = {item.name for item in dataclasses.fields(cls)} - {"values"}
+        names = {item.name for item in dataclasses.fields(cls)} - _BESIDE_METADATA
         if missing := names - facts.keys():
             raise ValueError(f"metadata lacks {', '.join(sorted(missing))}")
         for part, required in _REQUIRED.items():

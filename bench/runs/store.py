@@ -1,5 +1,6 @@
 """Records on disk: one Parquet file per execution, written whole or not at all."""
 
+import dataclasses
 import json
 import os
 import warnings
@@ -88,7 +89,7 @@ def read(path: Path) -> RunRecord:
         values = {name: _numbers(name, table[name]) for name in table.column_names}
         record = RunRecord.from_metadata(json.loads(metadata), values)
         _require_types(record)
-        return record
+        return dataclasses.replace(record, path=path)
     except _UNREADABLE as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(f"'{path}' is not a readable record: {reason}") from error

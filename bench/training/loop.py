@@ -11,12 +11,14 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from bench.machine import environment
+from bench.runs import conditions
 from bench.runs.record import COLUMNS, PHASES, RunRecord, Status, reaches
 from bench.runs.spec import RunSpec
 from bench.training.clock import phase_clock
@@ -33,16 +35,22 @@ OnIteration = Callable[[int], None]
 def run(
     spec: RunSpec,
     *,
+    results: str | Path | None = None,
+    fresh: bool = False,
     session: str = "",
     on_iteration: OnIteration | None = None,
     shared: bool = False,
 ) -> RunRecord:
-    """Run one optimizer on one problem with one seed.
+    """Run one optimizer on one problem with one seed, or find what is stored of that.
 
     Torch's global random state is left as it was.
 
     Args:
         spec: What to run.
+        results: A results folder. A finished execution that it holds, from this machine under
+            these conditions, is returned instead of another one; else the record is stored there.
+            ``None``: it is run, and not stored.
+        fresh: Run it, whatever is stored.
         session: Name of the command or program that this run belongs to.
         on_iteration: Called between iterations, outside the clock, with the iterations done.
         shared: Other runs share the machine meanwhile; the record says so, since its times are
@@ -54,8 +62,23 @@ def run(
 
     Raises:
         UsageError: The run cannot begin.
+        KeyboardInterrupt: Ctrl-C, with ``results``: what there was of the run is stored, and
+            whatever called goes no further.
     """
-    return execute(prepare(spec), session=session, on_iteration=on_iteration, shared=shared)
+    prepared = prepare(spec)
+    if results is None:
+        return execute(prepared, session=session, on_iteration=on_iteration, shared=shared)
+    from bench.runs import store  # a worker, which has no store, does without
+
+    folder, times = Path(results), conditions.values(prepared, "times")
+    if not fresh and (found := store.find(folder, prepared.run_id, times)):
+        return found.relabelled(spec.label)
+    store.require_writable(folder)
+    record = execute(prepared, session=session, on_iteration=on_iteration, shared=shared)
+    path = store.save(record, folder)
+    if record.status == "interrupted":
+        raise KeyboardInterrupt
+    return replace(record, path=path)
 
 
 def execute(

@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,51 @@ def test_same_seed_gives_bit_identical_losses(optimizer: str, device: str) -> No
         assert losses(first).tobytes() == losses(second).tobytes()
     else:  # some CUDA kernels add in any order
         np.testing.assert_allclose(losses(first), losses(second), rtol=1e-4)
+
+
+def test_a_run_that_is_stored_is_found_instead_of_run_again(tmp_path: Path) -> None:
+    spec = quick(problem="quadratic")
+    first = bench.run(spec, results=tmp_path)
+    again = bench.run(replace(spec, label="mine"), results=str(tmp_path))
+    assert (first.key, first.path) == (again.key, again.path)
+    assert (first.label, again.label) == ("sgd", "mine")
+    assert [record.key for record in bench.load(tmp_path)] == [first.key]
+    fresh = bench.run(spec, results=tmp_path, fresh=True)
+    assert fresh.key != first.key
+    assert bench.run(spec).path is None
+    assert len(bench.load(tmp_path)) == 2
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda record: replace(record, status="failed"),
+        lambda record: replace(record, environment={**record.environment, "shared": True}),
+        lambda record: replace(record, environment={**record.environment, "fingerprint": "other"}),
+        lambda record: replace(
+            record, environment={**record.environment, "allocator": {"libc": "", "tuned": None}}
+        ),
+    ],
+    ids=["failed", "shared the machine", "on another machine", "with another allocator"],
+)
+def test_what_is_no_finished_run_of_this_machine_is_run_again(
+    tmp_path: Path, other: Callable[[RunRecord], RunRecord]
+) -> None:
+    spec = quick(problem="quadratic")
+    stored = other(bench.run(spec))
+    bench.save(stored, tmp_path)
+    assert bench.run(spec, results=tmp_path).key != stored.key
+
+
+def test_ctrl_c_ends_what_called_a_run_whose_beginning_is_stored(tmp_path: Path) -> None:
+    def stop(done: int) -> None:
+        if done == 7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        bench.run(quick(), results=tmp_path, on_iteration=stop)
+    (record,) = bench.load(tmp_path)
+    assert (record.status, len(record.iterations)) == ("interrupted", 7)
 
 
 def test_other_seeds_give_other_losses() -> None:
