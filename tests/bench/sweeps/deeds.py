@@ -4,7 +4,9 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
+from bench.sweeps.workers import Finished
 from optimizers import UsageError
 
 
@@ -25,3 +27,11 @@ def die(number: int, *, folder: str, culprit: int, always: bool) -> int:
 
 def refuse(number: int) -> int:
     raise UsageError(f"{number} is not valid.")
+
+
+def calls(count: int) -> list[tuple[int, tuple[int]]]:
+    return [(number, (number,)) for number in range(count)]
+
+
+def results(found: list[Any]) -> dict[int, int]:
+    return {one.key: one.result for one in found if isinstance(one, Finished)}
