@@ -97,3 +97,16 @@ def made_curvature(
     quantiles = {f"q{level:02}": level / 100 for level in (1, 5, 25, 50, 75, 95, 99)}
     row = {"damping": damping, "share": share, "weighted_share": 0.5, **quantiles, **fields}
     return [{"iteration": iteration, "layer": layer, **row} for layer in ("0", "all")]
+
+
+def made_yardstick(minutes: float, gradient_s: float, session: str = "s1") -> RunRecord:
+    """A plain-gradient run of ten iterations, half of it forward, half backward."""
+    half = gradient_s / 2
+    return made_record(
+        role="plain_gradient",
+        label="plain gradient",
+        losses=[1.0] * 10,
+        phase_s=(0.0, half, half, 0.0),
+        minutes=minutes,
+        session=session,
+    )

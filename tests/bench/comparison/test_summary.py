@@ -5,30 +5,16 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
 import pytest
 
 from bench.comparison import tables
 from bench.comparison.summary import require_comparable, summarise
-from bench.runs import yardsticks
-from bench.runs.record import PHASE_COLUMNS, RunRecord
-from bench.runs.yardsticks import Yardsticks, plain_gradient_s
+from bench.runs.record import PHASE_COLUMNS
 from bench.statistics.intervals import spread
 from bench.support import numbers
 from optimizers import UsageError
 from tests.bench.records import made_curvature, made_record
-
-
-def yardstick(minutes: float, gradient_s: float, session: str = "s1") -> RunRecord:
-    half = gradient_s / 2
-    return made_record(
-        role="plain_gradient",
-        label="plain gradient",
-        losses=[1.0] * 10,
-        phase_s=(0.0, half, half, 0.0),
-        minutes=minutes,
-        session=session,
-    )
+from tests.bench.records import made_yardstick as yardstick
 
 
 def test_cost_is_relative_to_the_yardsticks_next_to_the_run() -> None:
@@ -52,38 +38,6 @@ def test_cost_is_relative_to_the_yardsticks_next_to_the_run() -> None:
 def test_yardsticks_of_another_session_do_not_count() -> None:
     (row,) = summarise([made_record(minutes=1)], [yardstick(0, 0.001, session="other")], {})
     assert "plain_gradients" not in row.spreads
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_the_yardsticks_around_a_run_are_its_sessions_last_before_and_first_after(
-    seed: int,
-) -> None:
-    """Against a look at all of them, in any order, with some that start together with runs."""
-    generator = np.random.default_rng(seed)
-
-    def times(count: int) -> list[tuple[float, str]]:
-        minutes = generator.permutation(60)[:count]
-        return [(float(minute), "ab"[generator.integers(2)]) for minute in minutes]
-
-    yardsticks = [yardstick(m, float(generator.uniform(1, 9)), session=s) for m, s in times(12)]
-    index = Yardsticks(yardsticks)
-    for minutes, session in [*times(40), (30.0, "c")]:
-        run = made_record(minutes=minutes, session=session)
-        own = [other for other in yardsticks if other.session == session]
-        before = [other for other in own if other.started_at <= run.started_at]
-        after = [other for other in own if other.started_at > run.started_at]
-        near = [
-            *sorted(before, key=lambda other: other.started_at)[-1:],
-            *sorted(after, key=lambda other: other.started_at)[:1],
-        ]
-        expected = plain_gradient_s(near) if near else math.nan
-        np.testing.assert_equal(index.around(run), expected)
-
-
-def test_an_empty_yardstick_is_passed_over() -> None:
-    empty = made_record(role="plain_gradient", losses=[], minutes=1)
-    index = Yardsticks([yardstick(0, 0.5), empty])
-    assert index.around(made_record(minutes=2)) == 0.5
 
 
 def test_rows_by_label_with_median_and_range() -> None:
@@ -273,19 +227,3 @@ def test_data_sources_are_never_mixed() -> None:
     embedded = {"name": "mnist-embedded", "detail": "", "checksum": "2", "origin": ""}
     with pytest.raises(UsageError, match=r"data \(mnist, mnist-embedded\)"):
         summarise([made_record(), made_record(data=embedded)], [], {})
-
-
-def test_stability_is_told_from_the_yardsticks() -> None:
-    steady = [yardstick(minute, 0.001 + 0.00001 * minute) for minute in range(4)]
-    assert yardsticks.steadiness(steady).sentence.startswith(
-        "Timings were steady: the plain gradient took 1 to"
-    )
-    shaken = [*steady, yardstick(5, 0.0015)]
-    told = yardsticks.steadiness(shaken)
-    assert told.unsteady
-    assert "may be unstable" in told.sentence
-    assert "Ratios below 1.50 mean little" in told.sentence
-    assert not yardsticks.steadiness(steady).unsteady
-    few = yardsticks.steadiness(steady[:1])
-    assert not few.unsteady
-    assert "too few" in few.sentence

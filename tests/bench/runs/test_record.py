@@ -1,14 +1,124 @@
-"""A record says in two lines what it is, how it ended and where it is."""
+"""A record's facts, what is no record, and how one is shown."""
 
+import json
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import bench
-from tests.bench.records import made_record
+from bench.runs.record import COLUMNS, RunRecord, reaches
+from tests.bench.records import made_curvature, made_record
 
-TRACEBACK = 'Traceback (most recent call last):\n  File "a.py", line 1\nValueError: it broke\n'
+TRACEBACK = """Traceback (most recent call last):
+  File "loop.py", line 1, in run
+    step()
+ValueError: first line
+second line
+"""
+
+
+def test_the_key_is_the_id_and_the_start() -> None:
+    assert made_record().key == "0123456789abcdef-20260102T030405678901Z"
+
+
+def test_metadata_are_strict_json_and_come_back() -> None:
+    record = made_record(
+        evaluations=[{"iteration": 3.0, "seconds": 0.03, "loss": math.inf, "accuracy": 0.5}],
+        curvature=made_curvature(0, damping=math.inf),
+        peak_memory_bytes=2**40,
+        warmup_s=0.5,
+    )
+    facts = json.loads(json.dumps(record.metadata(), allow_nan=False))
+    again = RunRecord.from_metadata(facts, record.values)
+    assert again.metadata() == record.metadata()
+    assert again.started_at == record.started_at
+    assert again.evaluations == record.evaluations
+    assert again.curvature == record.curvature
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"schema_version": 3}, "schema version 3, this optbench reads 1 and 2"),
+        ({"schema_version": None}, "schema version None"),
+        ({"status": ...}, "metadata lacks status"),
+        ({"config": {}}, "metadata of config lacks batch_size, device, dtype"),
+        ({"evaluations": [{"iteration": 0}]}, "an evaluation lacks one of accuracy, iteration"),
+        ({"curvature": [{"layer": "all"}]}, "a row of curvature is not iteration, layer, damping"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_what_is_no_record_is_told(change: dict[str, Any], message: str) -> None:
+    facts = made_record().metadata() | change
+    facts = {name: value for name, value in facts.items() if value is not ...}
+    with pytest.raises(ValueError, match=message):
+        RunRecord.from_metadata(facts, made_record().values)
+
+
+def test_other_columns_are_told() -> None:
+    record = made_record()
+    values = {name: record.values[name] for name in COLUMNS[::-1]}
+    with pytest.raises(ValueError, match=r"columns are step_s, .*, not iteration, loss"):
+        RunRecord.from_metadata(record.metadata(), values)
+
+
+def test_seconds_are_those_of_all_phases() -> None:
+    record = made_record(losses=[1.0, 2.0], phase_s=(1.0, 0.5, 0.25, 0.125))
+    assert record.seconds.tolist() == [1.875, 1.875]
+    assert list(record.iterations.columns) == list(COLUMNS)
+    np.testing.assert_array_equal(record.iterations["loss"], [1.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("until", "reached"),
+    [
+        (None, False),
+        (("accuracy", 0.9), True),
+        (("accuracy", 0.91), False),
+        (("loss", 0.4), True),
+        (("loss", 0.39), False),
+    ],
+    ids=str,
+)
+def test_a_target_is_reached_by_the_last_evaluation(
+    until: tuple[str, float] | None, reached: bool
+) -> None:
+    assert made_record(until=until).target_reached is reached
+    assert not made_record(until=until, evaluations=[]).target_reached
+
+
+def test_nothing_that_is_no_number_reaches_a_target() -> None:
+    assert (reaches(0.9, 0.8, "max"), reaches(0.9, 0.8, "min")) == (True, False)
+    assert (reaches(0.8, 0.8, "max"), reaches(0.8, 0.8, "min")) == (True, True)
+    assert (reaches(math.nan, 0.8, "max"), reaches(math.nan, 0.8, "min")) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (TRACEBACK, "ValueError: first line"),
+        ("The worker process died", "The worker process died"),
+        ("", ""),
+        ("  only a frame", ""),
+    ],
+    ids=["traceback", "sentence", "none", "frame"],
+)
+def test_the_reason_of_a_failure_is_its_exception(error: str, reason: str) -> None:
+    assert made_record(status="failed", error=error).reason == reason
+
+
+def test_a_relabelled_record_is_otherwise_the_same() -> None:
+    record = made_record()
+    other = record.relabelled("fast")
+    assert (other.label, record.label) == ("fast", "sgd")
+    assert replace(other, config=record.config).metadata() == record.metadata()
+
+
+BROKE = 'Traceback (most recent call last):\n  File "a.py", line 1\nValueError: it broke\n'
 
 
 @pytest.mark.parametrize(
@@ -20,7 +130,7 @@ TRACEBACK = 'Traceback (most recent call last):\n  File "a.py", line 1\nValueErr
             " test loss 0.4, accuracy 0.9; not stored>",
         ),
         (
-            {"status": "failed", "error": TRACEBACK, "losses": [2.0], "evaluations": []},
+            {"status": "failed", "error": BROKE, "losses": [2.0], "evaluations": []},
             "seed 0: failed after 1 iteration: ValueError: it broke",
             " test not evaluated; not stored>",
         ),

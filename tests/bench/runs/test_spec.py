@@ -93,3 +93,10 @@ def test_what_is_at_its_default_is_not_hashed_so_that_new_fields_change_no_id() 
         "data_root": None,
         "role": "training",
     }
+
+
+def test_hyperparameters_are_its_own() -> None:
+    given = {"lr": 0.1}
+    spec = RunSpec(hyperparameters=given)
+    given["lr"] = 1.0
+    assert spec.hyperparameters == {"lr": 0.1}

@@ -4,7 +4,6 @@ import json
 import math
 import os
 import stat
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -292,10 +291,3 @@ def test_a_folder_without_permission_is_told(tmp_path: Path) -> None:
     tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
     with pytest.raises(UsageError, match=r"cannot be written: Permission denied"):
         store.require_writable(tmp_path / "results")
-
-
-def test_a_relabelled_record_is_otherwise_the_same() -> None:
-    record = made_record()
-    other = record.relabelled("fast")
-    assert (other.label, record.label) == ("fast", "sgd")
-    assert replace(other, config=record.config).metadata() == record.metadata()
