@@ -19,9 +19,9 @@ from bench.support import console
 from bench.support.strict_json import with_nulls
 
 if TYPE_CHECKING:
-    from bench.regress.compare import Comparison
     from bench.regress.configuration import Configuration
     from bench.regress.launch import Side
+    from bench.regress.outcome import Outcome
 
 
 @shared.in_one_line
@@ -113,9 +113,9 @@ def regress(
                 "--device: it judges the present code by the benchmarks of the file."
             )
         with shared.ended_by_signals():
-            _judge_baseline(
-                baseline, settings, any_machine, as_json=as_json, as_markdown=as_markdown
-            )
+            found = _judge_baseline(baseline, settings, any_machine)
+        title, command = f"This code against {baseline}", {"": shared.command_line()}
+        _conclude(found, title, command, as_json=as_json, as_markdown=as_markdown)
         return
     if any_machine:
         raise UsageError("--any-machine goes with --baseline only.")
@@ -163,48 +163,23 @@ def regress(
     for option, value in given.items():
         common += [] if value is None else [option, str(value)]
     commands = {name: _command(spec, common) for name, spec in outcome.benchmarks.items()}
-    _print(outcome, commands, as_json=as_json, as_markdown=as_markdown)
-    if outcome.slower:
-        raise typer.Exit(shared.REGRESSION)
+    title = f"{outcome.head} against {outcome.base}"
+    _conclude(outcome, title, commands, as_json=as_json, as_markdown=as_markdown)
 
 
-def _judge_baseline(
-    path: Path,
-    settings: "Configuration",
-    any_machine: bool,
-    *,
-    as_json: bool,
-    as_markdown: bool,
-) -> None:
-    from bench.regress import against_baseline, baseline, presentation
+def _judge_baseline(path: Path, settings: "Configuration", any_machine: bool) -> "Outcome":
+    from bench.regress import against_baseline, baseline
     from bench.regress.progress import LaunchProgress
 
     stored = baseline.read(path)
-    command = shared.command_line()
     with LaunchProgress(console.errors(), f"Running the suite against {path}") as progress:
-        outcome = against_baseline.compare(
+        return against_baseline.compare(
             stored,
             threshold=settings.of,
             budget_s=settings.budget_s,
             any_machine=any_machine,
             on_launch=progress.launched,
         )
-    if as_json:
-        document = presentation.baseline_document(outcome, command)
-        print(json.dumps(with_nulls(document), allow_nan=False))
-    elif as_markdown:
-        print(presentation.baseline_markdown(outcome, command), end="")
-    else:
-        table = (presentation.BASELINE_HEADER, presentation.baseline_rows(outcome))
-        console.print_table(f"This code against {path}", table)
-        console.out().print(presentation.BASELINE_NOTE, style="dim", highlight=False, markup=False)
-        console.say(presentation.baseline_sentence(outcome))
-        for text in presentation.baseline_one_sided(outcome):
-            console.say(text)
-        for text in outcome.complaints:
-            console.say(f"Timings may be spoilt: {text}.")
-    if outcome.slower:
-        raise typer.Exit(shared.REGRESSION)
 
 
 def _configuration(
@@ -271,24 +246,28 @@ def _command(spec: RunSpec, common: Sequence[str]) -> str:
     return shlex.join(words)
 
 
-def _print(
-    outcome: "Comparison", commands: dict[str, str], *, as_json: bool, as_markdown: bool
+def _conclude(
+    outcome: "Outcome",
+    title: str,
+    commands: dict[str, str],
+    *,
+    as_json: bool,
+    as_markdown: bool,
 ) -> None:
+    """Print what was found, and end with the exit code that belongs to it."""
     from bench.regress import presentation
 
     if as_json:
         document = presentation.document(outcome, commands)
         print(json.dumps(with_nulls(document), allow_nan=False))
-        return
-    if as_markdown:
+    elif as_markdown:
         print(presentation.markdown(outcome, commands), end="")
-        return
-    title = f"{outcome.head} against {outcome.base}"
-    console.print_table(title, (presentation.HEADER, presentation.rows(outcome)))
-    console.out().print(presentation.NOTE, style="dim", highlight=False, markup=False)
-    console.say(presentation.sentence(outcome))
-    for text in (*presentation.worst(outcome), *presentation.one_sided(outcome)):
-        console.say(text)
-    console.say(presentation.measured_on(outcome))
-    for text in outcome.complaints:
-        console.say(f"Timings may be spoilt: {text}.")
+    else:
+        console.print_table(title, presentation.table(outcome))
+        note = presentation.note(outcome)
+        console.out().print(note, style="dim", highlight=False, markup=False)
+        spoilt = [f"Timings may be spoilt: {text}." for text in outcome.complaints]
+        for text in (*presentation.sentences(outcome), *spoilt):
+            console.say(text)
+    if outcome.slower:
+        raise typer.Exit(shared.REGRESSION)

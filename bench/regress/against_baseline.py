@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -21,10 +21,11 @@ from typing import Any
 import numpy as np
 
 from bench.errors import SideError, UnknownNameError, UsageError
-from bench.machine import watch as machine_watch
+from bench.machine.watch import Watch
 from bench.regress import baseline
 from bench.regress.baseline import Stored
-from bench.statistics.launches import MIN_LAUNCHES, Estimate, Monitor, Verdict
+from bench.regress.outcome import COSTS, Line, OnLaunch, Outcome, launch_until_decided
+from bench.statistics.launches import MIN_LAUNCHES, Array, Monitor
 from optimizers import OPTIMIZERS, REGISTRY
 
 _FEW_ROUNDS = 10
@@ -35,72 +36,14 @@ _MACHINE = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class BaselineLine:
-    """What is said of one benchmark.
-
-    Attributes:
-        benchmark: Its name in the suite.
-        phase: What it times.
-        base_cost: Relative cost in the file.
-        head_cost: Now; the geometric mean over launches.
-        base_s: Seconds in the file.
-        head_s: Seconds now: advice only.
-        estimate: The ratio of the costs.
-        threshold: The smallest change that counts, as a share.
-        verdict: What follows.
-    """
-
-    benchmark: str
-    phase: str
-    base_cost: float
-    head_cost: float
-    base_s: float
-    head_s: float
-    estimate: Estimate
-    threshold: float
-    verdict: Verdict
-
-
-@dataclass(kw_only=True)
-class BaselineOutcome:
-    """What a comparison with a stored file found.
-
-    Attributes:
-        base: The file.
-        lines: One per benchmark that both have.
-        appeared: Benchmarks that the file lacks.
-        vanished: Benchmarks of the file that the suite no longer has.
-        launches: How often the suite was run.
-        elapsed_s: How long that took.
-        budget_s: How long it might have taken.
-        complaints: What may have spoilt the timings, and fields in which machine or libraries
-            differ, where the user went on regardless.
-    """
-
-    base: str
-    lines: list[BaselineLine] = field(default_factory=list)
-    appeared: list[str] = field(default_factory=list)
-    vanished: list[str] = field(default_factory=list)
-    launches: int = 0
-    elapsed_s: float = 0.0
-    budget_s: float = 0.0
-    complaints: list[str] = field(default_factory=list)
-
-    @property
-    def slower(self) -> list[BaselineLine]:
-        """The regressions."""
-        return [line for line in self.lines if line.verdict == "slower"]
-
-
 def compare(
     stored: Stored,
     *,
     threshold: Callable[[str, str], float],
     budget_s: float,
     any_machine: bool,
-    on_launch: Callable[[int, float], None],
-) -> BaselineOutcome:
+    on_launch: OnLaunch,
+) -> Outcome:
     """Run the suite again and again, and judge it against a stored file.
 
     Args:
@@ -114,7 +57,7 @@ def compare(
         UsageError: Machine or libraries differ, or there is no common benchmark.
         SideError: The suite fails.
     """
-    outcome = BaselineOutcome(base=stored.name)
+    outcome = Outcome(base=stored.name, head="This code", unit=COSTS)
     differing = baseline.differences(stored.machine, _machine())
     if differing and not any_machine:
         raise UsageError(
@@ -126,7 +69,7 @@ def compare(
         outcome.complaints.append(
             f"the file has only {stored.rounds} rounds of a benchmark: take at least {_FEW_ROUNDS}"
         )
-    watch, began, longest = machine_watch.Watch(), perf_counter(), 0.0
+    watch, began = Watch(), perf_counter()
     suite = _Suite.matching(stored)
     common = [name for name in stored.info if name in suite.benchmarks]
     runs = [suite.run(common, stored.rounds)] if common else []
@@ -137,38 +80,42 @@ def compare(
             f"Baseline '{stored.name}' and the suite have no benchmark in common.{unknown}"
         )
     _require_same_data(stored, runs[0], common)
-    outcome.vanished = [name for name in stored.info if name not in common]
-    outcome.appeared = [name for name in suite.benchmarks if name not in stored.info]
+    outcome.vanished = {name: "not in the suite" for name in stored.info if name not in common}
+    outcome.appeared = {
+        name: "not in the file" for name in suite.benchmarks if name not in stored.info
+    }
     subjects = {(stored.info[name]["problem"], stored.info[name]["optimizer"]) for name in common}
     outcome.budget_s = budget_s * len(subjects)
     limits = [_threshold_of(stored.info[name], threshold) for name in common]
     base = np.array([stored.costs[name] for name in common])
     monitor = Monitor(limits, against_one=True)
-    while True:
-        now = perf_counter()
-        longest = max(longest, now - began - outcome.elapsed_s)
-        outcome.launches, outcome.elapsed_s = len(runs), now - began
-        gone = outcome.elapsed_s / outcome.budget_s
-        on_launch(len(runs), gone)
-        costs = np.array([[run.costs[name] for name in common] for run in runs])
-        last = outcome.elapsed_s + longest > outcome.budget_s
-        if monitor.stops(np.log(costs / base), gone, last=last):
-            break
-        runs.append(suite.run(common, stored.rounds))
-    watch.look()
-    outcome.complaints += watch.complaints()
-    outcome.complaints += machine_watch.overrun(
-        f"{MIN_LAUNCHES} runs of the suite", outcome.elapsed_s, outcome.budget_s
+
+    def launch() -> Array:
+        if outcome.launches:  # the first one has told what there is to compare
+            runs.append(suite.run(common, stored.rounds))
+        watch.look()
+        watch.begin()
+        return np.log(np.array([runs[-1].costs[name] for name in common]) / base)
+
+    estimates = launch_until_decided(
+        outcome,
+        monitor,
+        launch,
+        least=f"{MIN_LAUNCHES} runs of the suite",
+        watch=watch,
+        began=began,
+        on_launch=on_launch,
     )
-    assert monitor.estimates is not None
-    found = zip(common, monitor.estimates, monitor.verdicts(), limits, costs.T, strict=True)
-    for name, estimate, verdict, limit, cost in found:
+    for name, estimate, verdict, limit in zip(
+        common, estimates, monitor.verdicts(), limits, strict=True
+    ):
         outcome.lines.append(
-            BaselineLine(
+            Line(
                 benchmark=name,
-                phase=stored.info[name]["phase"],
-                base_cost=stored.costs[name],
-                head_cost=float(np.exp(np.log(cost).mean())),
+                quantity=stored.info[name]["phase"],
+                base=stored.costs[name],
+                head=float(np.exp(np.mean([np.log(run.costs[name]) for run in runs]))),
+                unit=COSTS,
                 base_s=stored.seconds[name],
                 head_s=float(np.median([run.seconds[name] for run in runs])),
                 estimate=estimate,

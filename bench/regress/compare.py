@@ -1,7 +1,7 @@
 """Base against head: launches in pairs, blocks in turns, until the procedure has seen enough."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
@@ -10,8 +10,9 @@ import numpy as np
 
 from bench.errors import UsageError
 from bench.machine import environment
-from bench.machine import watch as machine_watch
+from bench.machine.watch import Watch
 from bench.regress.launch import Side, Worker, failure
+from bench.regress.outcome import SECONDS, Line, OnLaunch, Outcome, launch_until_decided
 from bench.regress.turns import Arm, Plan, size, take_turns
 from bench.runs.spec import RunSpec
 from bench.statistics.launches import (
@@ -30,77 +31,6 @@ _FEW = 8  # launches: Student's t is wide below
 _UNSTEADY = 0.15
 _NOT_CHECKED_OUT = " (files that git ignores, and submodules, are not in a checkout)"
 Threshold = Callable[[str, str], float]
-OnLaunch = Callable[[int, float], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Line:
-    """What a comparison says of one quantity of one benchmark.
-
-    Attributes:
-        benchmark: Its key.
-        quantity: A phase, or ``total``.
-        base_s: Seconds per iteration of the base (median over launches).
-        head_s: Of the head.
-        estimate: The ratio head / base.
-        threshold: The smallest change that counts, as a share.
-        verdict: What follows.
-    """
-
-    benchmark: str
-    quantity: str
-    base_s: float
-    head_s: float
-    estimate: Estimate
-    threshold: float
-    verdict: Verdict
-
-
-@dataclass(kw_only=True)
-class Comparison:
-    """Everything that a comparison found.
-
-    Attributes:
-        base: Name of the base.
-        head: Name of the head.
-        when: The start, UTC.
-        machine: The hardware; see ``bench.machine.environment.machine``.
-        benchmarks: Those that both sides have, by key.
-        appeared: Keys of benchmarks that only the head has, and why the base lacks them.
-        vanished: Likewise of the base.
-        lines: One per benchmark and quantity.
-        launches: How many launches of each side.
-        elapsed_s: How long it took.
-        budget_s: How long it might have taken.
-        decided: Whether it ended because every line had a verdict.
-        complaints: What may have spoilt the timings.
-        described: Versions, threads, GPU and commit of ``base`` and ``head``.
-        data: By benchmark, the device and the data.
-        blocks: By benchmark and launch, seconds per iteration of each block,
-            ``[turns, sides, quantities]``.
-    """
-
-    base: str
-    head: str
-    when: str
-    machine: dict[str, Any]
-    benchmarks: dict[str, RunSpec] = field(default_factory=dict)
-    appeared: dict[str, str] = field(default_factory=dict)
-    vanished: dict[str, str] = field(default_factory=dict)
-    lines: list[Line] = field(default_factory=list)
-    launches: int = 0
-    elapsed_s: float = 0.0
-    budget_s: float = 0.0
-    decided: bool = False
-    complaints: list[str] = field(default_factory=list)
-    described: dict[str, dict[str, Any]] = field(default_factory=dict)
-    data: dict[str, str] = field(default_factory=dict)
-    blocks: dict[str, list[Array]] = field(default_factory=dict)
-
-    @property
-    def slower(self) -> list[Line]:
-        """The regressions."""
-        return [line for line in self.lines if line.verdict == "slower"]
 
 
 def key(spec: RunSpec) -> str:
@@ -130,7 +60,7 @@ def compare(
     own: bool,
     on_launch: OnLaunch,
     on_notice: Callable[[str], None],
-) -> Comparison:
+) -> Outcome:
     """Measure both sides and judge.
 
     Args:
@@ -148,44 +78,40 @@ def compare(
         UsageError: There is nothing to compare.
         SideError: A side does not import, crashes or raises.
     """
-    outcome = Comparison(
+    outcome = Outcome(
         base=base.name,
         head=head.name,
+        unit=SECONDS,
         when=datetime.now(UTC).isoformat(timespec="seconds"),
         machine=environment.machine(),
     )
     plans = _survey(outcome, base, head, specs, tuned=tuned, own=own)
     outcome.budget_s = budget_s * len(outcome.benchmarks)
     monitor = Monitor([threshold(name, q) for name in outcome.benchmarks for q in QUANTITIES])
-    watch, began = machine_watch.Watch(), perf_counter()
-    effects: list[Array] = []
-    longest = 0.0
-    while True:
-        launched = perf_counter()
+    watch, began = Watch(), perf_counter()
+
+    def launch() -> Array:
         setup = _setup(specs, tuned=tuned, seed=outcome.launches)
         pair = (base, head) if outcome.launches % 2 == 0 else (head, base)
         watch.begin()
         with Worker(pair[0], setup) as first, Worker(pair[1], setup) as second:
             workers = (first, second) if pair[0] is base else (second, first)
             _require_started(base, head, specs, [worker.ready() for worker in workers])
-            effects.append(_launch(outcome, workers, specs, plans))
+            effects = _launch(outcome, workers, specs, plans)
             watch.look([worker.process_id for worker in workers])
-        outcome.launches += 1
-        now = perf_counter()
-        outcome.elapsed_s = now - began
-        longest = max(longest, now - launched)
-        if outcome.launches == 1 and (least := MIN_LAUNCHES * longest) > outcome.budget_s:
-            on_notice(
-                f"The least, {MIN_LAUNCHES} launches of each side, takes about {least:.0f} s, "
-                f"longer than the budget of {outcome.budget_s:.0f} s."
-            )
-        gone = outcome.elapsed_s / outcome.budget_s
-        on_launch(outcome.launches, gone)
-        last = outcome.elapsed_s + longest > outcome.budget_s
-        if monitor.stops(np.array(effects), gone, last=last):
-            break
-    _conclude(outcome, monitor, threshold)
-    outcome.complaints += watch.complaints()
+        return effects
+
+    estimates = launch_until_decided(
+        outcome,
+        monitor,
+        launch,
+        least=f"{MIN_LAUNCHES} launches of each side",
+        watch=watch,
+        began=began,
+        on_launch=on_launch,
+        on_notice=on_notice,
+    )
+    _conclude(outcome, estimates, monitor.verdicts(), threshold)
     spread = _spread(outcome)
     if spread > _UNSTEADY:
         outcome.complaints.append(
@@ -195,9 +121,6 @@ def compare(
         outcome.complaints.append(
             f"only {outcome.launches} launches fitted into the budget: the intervals are wide"
         )
-    outcome.complaints += machine_watch.overrun(
-        f"{MIN_LAUNCHES} launches", outcome.elapsed_s, outcome.budget_s
-    )
     return outcome
 
 
@@ -206,7 +129,7 @@ def _setup(specs: Sequence[RunSpec], *, tuned: bool, seed: int) -> dict[str, Any
 
 
 def _survey(
-    outcome: Comparison,
+    outcome: Outcome,
     base: Side,
     head: Side,
     specs: Sequence[RunSpec],
@@ -266,7 +189,7 @@ def _require_started(
 
 
 def _sort_out(
-    outcome: Comparison, specs: Sequence[RunSpec], described: Sequence[dict[str, Any]], *, own: bool
+    outcome: Outcome, specs: Sequence[RunSpec], described: Sequence[dict[str, Any]], *, own: bool
 ) -> None:
     """Tell the benchmarks that both sides have from those of one side."""
     for side, answer in zip(("base", "head"), described, strict=True):
@@ -315,7 +238,7 @@ def _require_alike(name: str, base: dict[str, Any], head: dict[str, Any], *, own
 
 
 def _launch(
-    outcome: Comparison,
+    outcome: Outcome,
     workers: Sequence[Worker],
     specs: Sequence[RunSpec],
     plans: dict[str, Plan],
@@ -335,19 +258,25 @@ def _launch(
     return np.concatenate(effects)
 
 
-def _conclude(outcome: Comparison, monitor: Monitor, threshold: Threshold) -> None:
-    assert monitor.estimates is not None
-    verdicts = monitor.verdicts()
-    outcome.decided = "undecided" not in verdicts
+def _conclude(
+    outcome: Outcome,
+    estimates: Sequence[Estimate],
+    verdicts: Sequence[Verdict],
+    threshold: Threshold,
+) -> None:
     names = [(name, q) for name in outcome.benchmarks for q in range(len(QUANTITIES))]
-    for (name, q), estimate, verdict in zip(names, monitor.estimates, verdicts, strict=True):
+    for (name, q), estimate, verdict in zip(names, estimates, verdicts, strict=True):
         levels = np.median([np.median(b[:, :, q], axis=0) for b in outcome.blocks[name]], axis=0)
+        base_s, head_s = map(float, levels)
         outcome.lines.append(
             Line(
                 benchmark=name,
                 quantity=QUANTITIES[q],
-                base_s=float(levels[0]),
-                head_s=float(levels[1]),
+                base=base_s,
+                head=head_s,
+                unit=SECONDS,
+                base_s=base_s,
+                head_s=head_s,
                 estimate=estimate,
                 threshold=threshold(name, QUANTITIES[q]),
                 verdict=verdict,
@@ -355,7 +284,7 @@ def _conclude(outcome: Comparison, monitor: Monitor, threshold: Threshold) -> No
         )
 
 
-def _spread(outcome: Comparison) -> float:
+def _spread(outcome: Outcome) -> float:
     """Interquartile range of the base's blocks, as a share of their median; the worst benchmark."""
     shares = []
     for launches in outcome.blocks.values():

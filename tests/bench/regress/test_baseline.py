@@ -12,6 +12,7 @@ import torch
 from bench.errors import UsageError
 from bench.regress import against_baseline, baseline, presentation
 from bench.regress.baseline import Stored
+from bench.regress.outcome import Outcome
 
 MACHINE = {
     "cpu": "a cpu", "logical_cores": 2, "memory_gib": 8, "gpu": None, "threads": 2,
@@ -71,9 +72,7 @@ class FakeSuite:
 
 @pytest.fixture
 def compare(monkeypatch: pytest.MonkeyPatch) -> Any:
-    def compared(
-        base: Stored, suite: FakeSuite, **options: Any
-    ) -> against_baseline.BaselineOutcome:
+    def compared(base: Stored, suite: FakeSuite, **options: Any) -> Outcome:
         monkeypatch.setattr(against_baseline._Suite, "matching", lambda _: suite)
         monkeypatch.setattr(against_baseline, "_machine", lambda: MACHINE)
         defaults: dict[str, Any] = {
@@ -95,15 +94,15 @@ def test_a_higher_relative_cost_is_slower_and_an_equal_one_is_not(
     }
     assert outcome.launches == 5
     (first, *_) = outcome.lines
-    assert first.base_cost == 1.05
-    assert first.head_cost == pytest.approx(1.05, rel=0.02)
+    assert first.base == 1.05
+    assert first.head == pytest.approx(1.05, rel=0.02)
 
 
 def test_what_one_side_lacks_is_listed(tmp_path: Path, compare: Any) -> None:
     base = stored(tmp_path, {"sgd": 1.0, "gone": 1.0})
     outcome = compare(base, FakeSuite(tmp_path, {"sgd": 1.0, "new": 1.0}))
     assert len(outcome.vanished) == len(outcome.appeared) == 4
-    appeared, vanished = presentation.baseline_one_sided(outcome)
+    appeared, vanished = presentation.one_sided(outcome)
     assert appeared.startswith("4 appeared (not in the file): mnist_cnn-cpu-new-forward, ")
     assert vanished.startswith("4 vanished (only in the file): mnist_cnn-cpu-gone-forward, ")
 
@@ -128,7 +127,7 @@ def test_another_machine_or_library_is_refused_with_the_fields_named(
     outcome = compare(base, suite, any_machine=True)
     differing = [text for text in outcome.complaints if "differ in" in text]
     assert len(differing) == 2
-    assert "differ in threads (8, now 2)" in presentation.baseline_markdown(outcome, "x")
+    assert "differ in threads (8, now 2)" in presentation.markdown(outcome, {"": "x"})
 
 
 def test_other_data_is_refused(tmp_path: Path, compare: Any) -> None:
@@ -212,6 +211,6 @@ def test_few_rounds_and_an_overrun_budget_are_said_beside_the_verdict(
     tmp_path: Path, compare: Any
 ) -> None:
     outcome = compare(stored(tmp_path, {"sgd": 1.0}), FakeSuite(tmp_path, {"sgd": 1.0}))
-    text = presentation.baseline_markdown(outcome, "x")
+    text = presentation.markdown(outcome, {"": "x"})
     assert "- the file has only 7 rounds of a benchmark: take at least 10" in text
     assert "- the least of 5 runs of the suite took" in text
