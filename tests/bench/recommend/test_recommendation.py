@@ -6,56 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from bench.recommend import recommendation
-from bench.recommend.next_grid import next_grid
 from bench.recommend.recommendation import recommend
-from bench.recommend.rivals import rivals
 from bench.recommend.swept import Dropped, Measure, Swept
 from bench.statistics.dunnett import critical_value
 from tests.bench.recommend import cases as cases
-
-
-@pytest.mark.parametrize(
-    ("degrees", "published"),
-    [
-        (5, [2.02, 2.44, 2.68, 2.85, 2.98, 3.08, 3.16, 3.24, 3.30]),
-        (20, [1.72, 2.03, 2.19, 2.30, 2.39, 2.46, 2.51, 2.56, 2.60]),
-    ],
-)
-def test_critical_values_are_those_of_dunnetts_table(degrees: int, published: list[float]) -> None:
-    """Dunnett (1955), table 1a: one-sided, joint confidence 95 %, 1 to 9 comparisons."""
-    found = [critical_value(comparisons, degrees) for comparisons in range(1, 10)]
-    assert found == pytest.approx(published, abs=0.0051)
-
-
-@pytest.mark.parametrize("degrees", [1, 2, 7, 300])
-def test_of_one_comparison_the_critical_value_is_students(degrees: int) -> None:
-    assert critical_value(1, degrees) == pytest.approx(stats.t.ppf(0.95, degrees), rel=1e-5)
-
-
-@pytest.mark.parametrize(("comparisons", "degrees"), [(20, 16), (44, 2), (8, 60)])
-def test_critical_values_hold_by_monte_carlo(comparisons: int, degrees: int) -> None:
-    """In 200,000 draws the joint coverage is 95 % within four standard errors, 0.2 %."""
-    generator = np.random.default_rng(0)
-    best = generator.standard_normal((200_000, 1))
-    others = generator.standard_normal((200_000, comparisons))
-    scale = np.sqrt(generator.chisquare(degrees, 200_000) / degrees)
-    largest = (others - best).max(axis=1) / (math.sqrt(2) * scale)
-    assert np.mean(largest <= critical_value(comparisons, degrees)) == pytest.approx(
-        0.95, abs=0.002
-    )
-
-
-@pytest.mark.parametrize(
-    ("comparisons", "degrees", "confidence"), [(0, 5, 0.95), (3, 0, 0.95), (3, 5, 1.0)]
-)
-def test_impossible_critical_values_are_refused(
-    comparisons: int, degrees: int, confidence: float
-) -> None:
-    with pytest.raises(ValueError, match="are not valid"):
-        critical_value(comparisons, degrees, confidence)
 
 
 def test_the_plateau_equals_a_calculation_by_hand() -> None:
@@ -125,17 +81,6 @@ def test_larger_is_better_mirrors_smaller_is_better() -> None:
     assert up.swept.behind(up.swept.trials[0], up.swept.trials[1]) == pytest.approx(0.045)
 
 
-def test_logarithms_are_compared_only_if_every_score_has_one() -> None:
-    positive = cases.line({0.1: (0.1, 0.4), 1.0: (0.2, 0.8)})
-    assert positive.compares_logarithms
-    assert positive.score(positive.trials[0]) == pytest.approx(0.2)
-    assert positive.behind(positive.trials[1], positive.trials[0]) == pytest.approx(2.0)
-    zero = cases.line({0.1: (0.0, 0.4), 1.0: (0.2, 0.8)})
-    assert not zero.compares_logarithms
-    assert zero.score(zero.trials[0]) == pytest.approx(0.2)
-    assert zero.behind(zero.trials[1], zero.trials[0]) == pytest.approx(0.3)
-
-
 def test_one_seed_gives_the_best_cell_and_says_that_it_may_be_luck() -> None:
     found = recommend(cases.valley(seeds=1))
     assert found.plateau == [found.best] == [found.chosen]
@@ -165,86 +110,6 @@ def test_what_successive_halving_dropped_ends_a_range() -> None:
     ends = [stop for reach in found.ranges.values() for stop in (reach.below, reach.above)]
     assert any(stop and (stop.why, stop.iterations) == ("dropped", 22) for stop in ends)
     assert swept.cells == 21
-
-
-@pytest.mark.parametrize(
-    ("swept", "message"),
-    [
-        (cases.line({0.1: (), 1.0: ()}, of=3), "All 6 runs of sgd diverged"),
-        (cases.line({0.1: (0.1,), 1.0: ()}, of=2), r"score of every seed \(3 diverged of 4 runs\)"),
-        (cases.line({}), "No setting of sgd was trained"),
-    ],
-    ids=["all diverged", "none complete", "nothing"],
-)
-def test_without_a_complete_setting_nothing_is_recommended(swept: Swept, message: str) -> None:
-    found = recommend(swept)
-    assert found.chosen is found.best is None
-    assert found.plateau == []
-    assert len(found.warnings) == 1
-    with pytest.raises(AssertionError, match=message):
-        raise AssertionError(found.warnings[0])
-
-
-def test_missing_runs_are_counted() -> None:
-    swept = cases.line({0.01: (0.2, 0.3), 0.1: (0.1, 0.15)})
-    holes = [
-        cases.trial({"lr": 1.0}, 0.3, lost="failed", of=2),
-        cases.trial({"lr": 10.0}, lost="not run", of=2),
-    ]
-    swept = Swept(label="sgd", optimizer="sgd", axes={"lr": (0.01, 0.1, 1.0, 10.0)},
-                  measure=swept.measure, trials=[*swept.trials, *holes])  # fmt: skip
-    assert recommend(swept).warnings[0] == (
-        "3 runs of 2 settings of sgd are missing (1 failed, 2 not run): the picture is incomplete."
-    )
-
-
-def test_a_wide_plateau_says_how_many_seeds_would_tell_more() -> None:
-    swept = cases.line({0.1: (0.10, 0.13), 0.2: (0.12, 0.11), 0.3: (0.11, 0.12), 0.4: (0.9, 0.8)})
-    found = recommend(swept)
-    assert len(found.plateau) == 3
-    d = critical_value(3, 2)
-    needed = math.ceil(2 * (d * found.noise / math.log(1.1)) ** 2)
-    assert any(f"about {needed} seeds would tell one that is 10 % worse" in warning
-               for warning in found.warnings)  # fmt: skip
-
-
-def test_a_best_setting_at_the_edge_gives_the_grid_to_try_next() -> None:
-    row = {10.0**k: (0.1 + 0.1 * (k + 6), 0.11 + 0.1 * (k + 6)) for k in range(-6, 1)}
-    swept = cases.line(row, axis="damping", label="ggn")
-    assert recommend(swept).warnings == [
-        "The best setting of ggn has damping=1e-06, the smallest of the grid: better ones may lie "
-        "below; sweep on with --grid damping=1e-09:0.001:log7."
-    ]
-    assert "--grid ggn.damping=1e-09:0.001:log7." in recommend(swept, with_label=True).warnings[0]
-
-
-def test_zero_and_single_values_are_no_edge() -> None:
-    zero = cases.line({0.0: (0.1, 0.11), 0.5: (0.3, 0.32), 0.9: (0.5, 0.52)}, axis="momentum")
-    assert recommend(zero).warnings == []
-    assert recommend(cases.line({0.1: (0.2, 0.3)})).warnings == [
-        "Only 1 of 1 settings of sgd has a score of every seed: there is no other one to compare "
-        "it with."
-    ]
-
-
-@pytest.mark.parametrize(
-    ("values", "centre", "expected"),
-    [
-        ([10.0**k for k in range(-6, 1)], 1e-6, "1e-09:0.001:log7"),
-        ([1e-3, 1e-2, 1e-1, 1.0], 1.0, "0.1:100:log4"),
-        ([5, 10], 5, "2.5:5:log2"),
-        ([1.0, 2.0, 3.0], 3.0, "2:4:lin3"),
-        ([1.0, 2.0, 3.0], 1.0, "0.5,1,2"),
-        ([1, 3, 10, 30], 30, "10,30,90,270"),
-        ([0, 0.01, 0.1, 1], 1, "0.1,1,10,100"),
-        ([0, 0.5, 2], 0, None),
-        ([-2.0, 0.0, 1.0], 1.0, None),
-    ],
-)
-def test_the_next_grid_has_the_edge_in_its_middle(
-    values: list[float], centre: float, expected: str | None
-) -> None:
-    assert next_grid(values, centre) == expected
 
 
 def test_categories_are_one_step_apart_and_have_no_range() -> None:
@@ -295,31 +160,3 @@ def test_a_dropped_setting_without_a_score_is_null() -> None:
     swept = Swept(label="sgd", optimizer="sgd", axes={"lr": (0.1, 1.0, 10.0)},
                   measure=swept.measure, trials=swept.trials, dropped=dropped)  # fmt: skip
     assert recommend(swept).to_json()["dropped"][0]["score"] is None
-
-
-def test_rivals_are_paired_over_seeds() -> None:
-    own = recommend(cases.line({0.1: (0.10, 0.20, 0.40)}, label="ggn"))
-    other = recommend(cases.line({0.1: (0.20, 0.38, 0.84), 1.0: (0.9, 0.9, 0.9)}, label="sgd"))
-    (found,) = rivals(own, [other])
-    differences = np.log([0.10 / 0.20, 0.20 / 0.38, 0.40 / 0.84])
-    low, high = stats.ttest_1samp(differences, 0).confidence_interval(0.95)
-    assert found.effect == pytest.approx(math.exp(differences.mean()), rel=1e-12)
-    assert (found.low, found.high) == pytest.approx((math.exp(low), math.exp(high)), rel=1e-9)
-    assert (found.verdict, found.own_cells, found.cells, found.seeds) == ("better", 1, 2, 3)
-
-
-def test_the_best_rival_comes_first_and_one_seed_decides_nothing() -> None:
-    own = recommend(cases.line({0.1: (0.9,)}, label="ggn", measure=cases.ACCURACY))
-    good = recommend(cases.line({0.1: (0.95,)}, label="adam", measure=cases.ACCURACY))
-    bad = recommend(cases.line({0.1: (0.5,)}, label="sgd", measure=cases.ACCURACY))
-    lost = recommend(cases.line({0.1: ()}, label="lost", measure=cases.ACCURACY, of=1))
-    found = rivals(own, [bad, lost, good])
-    assert [rival.rival for rival in found] == ["adam", "sgd"]
-    assert [rival.verdict for rival in found] == ["undecided", "undecided"]
-    assert json.loads(json.dumps(found[0].to_json(), allow_nan=False))["low"] is None
-
-
-def test_rivals_of_another_measure_are_refused() -> None:
-    own = recommend(cases.line({0.1: (0.9, 0.8)}, label="ggn", measure=cases.ACCURACY))
-    with pytest.raises(ValueError, match="ggn is judged by val_accuracy, sgd by val_loss"):
-        rivals(own, [recommend(cases.line({0.1: (0.9, 0.8)}))])
