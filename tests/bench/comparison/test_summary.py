@@ -11,7 +11,6 @@ from bench.comparison import tables
 from bench.comparison.summary import require_comparable, summarise
 from bench.runs.record import PHASE_COLUMNS
 from bench.statistics.intervals import spread
-from bench.support import numbers
 from optimizers import UsageError
 from tests.bench.records import made_curvature, made_record
 from tests.bench.records import made_yardstick as yardstick
@@ -190,20 +189,6 @@ def test_curvature_is_told_at_the_first_and_the_last_observation() -> None:
     assert tables.CURVATURE_NOTE in tables.notes([ggn, sgd])
     assert tables.CURVATURE_NOTE not in tables.notes([sgd])
     assert ggn.to_json()["curvature"]["damping"] == (1.0, 0.5)
-
-
-@pytest.mark.parametrize(
-    ("first", "last", "cell"),
-    [
-        (0.00012, 0.0031, "0.00012 → 0.0031"),
-        (1.0, 1.0, "1"),
-        (0.12345, 0.12346, "0.12"),
-        (float("nan"), float("nan"), "–"),
-        (float("nan"), 0.5, "– → 0.5"),
-    ],
-)
-def test_a_change_is_one_number_where_there_is_none(first: float, last: float, cell: str) -> None:
-    assert numbers.change(first, last) == cell
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,8 @@
 """Each record carries its own environment."""
 
-from pathlib import Path
-
 import torch
 
 from bench.machine import environment
-from bench.support import git
 
 
 def test_description_names_machine_libraries_threads_and_allocator() -> None:
@@ -25,7 +22,3 @@ def test_fingerprint_follows_the_hardware_only() -> None:
     assert environment.fingerprint(facts) == same
     for name, value in {"cpu": "X", "logical_cores": 99, "gpu": {"name": "H100"}}.items():
         assert environment.fingerprint(facts | {name: value}) != same
-
-
-def test_commit_is_none_outside_git(tmp_path: Path) -> None:
-    assert git.commit(tmp_path) is None

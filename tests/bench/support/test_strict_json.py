@@ -1,0 +1,34 @@
+"""JSON for anybody: no NaN, no infinities, and nothing else is changed."""
+
+import json
+import math
+from typing import Any
+
+import pytest
+
+from bench.support import strict_json
+
+VALUE: dict[Any, Any] = {
+    "loss": [1.5, math.nan, (math.inf, -math.inf)],
+    3: {"inner": math.nan, "count": 2, "fine": True, "none": None, "text": "nan"},
+}
+
+
+def test_what_is_not_finite_becomes_null() -> None:
+    assert strict_json.with_nulls(VALUE) == {
+        "loss": [1.5, None, [None, None]],
+        "3": {"inner": None, "count": 2, "fine": True, "none": None, "text": "nan"},
+    }
+
+
+def test_what_is_not_finite_becomes_a_string_that_float_reads() -> None:
+    found = strict_json.with_strings(VALUE)
+    assert found["loss"] == [1.5, "nan", ["inf", "-inf"]]
+    assert [float(text) for text in found["loss"][2]] == [math.inf, -math.inf]
+    assert math.isnan(float(found["3"]["inner"]))
+
+
+@pytest.mark.parametrize("plain", [strict_json.with_nulls, strict_json.with_strings])
+def test_the_result_is_strict(plain: Any) -> None:
+    assert json.loads(json.dumps(plain(VALUE), allow_nan=False)) == plain(VALUE)
+    assert plain(plain(VALUE)) == plain(VALUE)
