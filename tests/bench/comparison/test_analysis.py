@@ -71,6 +71,12 @@ def test_the_target_is_the_hardest_that_half_of_the_labels_reach() -> None:
     assert one.target == 0.6
 
 
+def test_a_target_that_exactly_half_of_the_labels_reach_is_hard_enough() -> None:
+    """Of two labels one gets to 0.9; what none reaches is no target to be judged by."""
+    assert analysed(two(), wanted=[("accuracy", n) for n in (0.5, 0.9, 0.95)]).target == 0.9
+    assert analysed(two(), wanted=[("accuracy", n) for n in (0.95, 0.99)]).target == 0.95
+
+
 def test_the_time_to_a_target_in_each_unit() -> None:
     yardstick = made_record(role="plain_gradient", label="plain", minutes=-1)
     one = analysed([*two(), yardstick], wanted=[("accuracy", 0.5), ("accuracy", 0.9)])

@@ -65,6 +65,20 @@ def test_an_execution_that_had_the_machine_for_itself_counts_before_a_later_one(
     assert not group.training[0].shared
 
 
+@pytest.mark.parametrize("interrupted_at", [0, 2], ids=["before", "after"])
+def test_a_finished_execution_counts_before_one_that_had_the_machine_for_itself(
+    interrupted_at: float,
+) -> None:
+    """What a run found matters more than how well it was timed."""
+    group = only(
+        [
+            made_record(minutes=1, shared=True),
+            made_record(minutes=interrupted_at, status="interrupted"),
+        ]
+    )
+    assert [(r.status, r.shared) for r in group.training] == [("completed", True)]
+
+
 def test_a_failed_run_stays_where_there_is_no_better_one() -> None:
     assert only([made_record(status="failed", losses=[])]).training[0].status == "failed"
 
