@@ -12,17 +12,16 @@ from bench.comparison.summary import require_comparable, summarise
 from bench.runs.record import PHASE_COLUMNS
 from bench.statistics.intervals import spread
 from optimizers import UsageError
-from tests.bench.records import made_curvature, made_record
-from tests.bench.records import made_yardstick as yardstick
+from tests.bench.records import made_curvature, made_record, made_yardstick
 
 
 def test_cost_is_relative_to_the_yardsticks_next_to_the_run() -> None:
     """The machine slows down threefold: each run is held against its own time."""
     yardsticks = [
-        yardstick(0, 0.001),
-        yardstick(2, 0.001),
-        yardstick(4, 0.003),
-        yardstick(6, 0.003),
+        made_yardstick(0, 0.001),
+        made_yardstick(2, 0.001),
+        made_yardstick(4, 0.003),
+        made_yardstick(6, 0.003),
     ]
     runs = [
         made_record(seed=0, phase_s=(0.0, 0.001, 0.001, 0.0), minutes=1),
@@ -35,7 +34,7 @@ def test_cost_is_relative_to_the_yardsticks_next_to_the_run() -> None:
 
 
 def test_yardsticks_of_another_session_do_not_count() -> None:
-    (row,) = summarise([made_record(minutes=1)], [yardstick(0, 0.001, session="other")], {})
+    (row,) = summarise([made_record(minutes=1)], [made_yardstick(0, 0.001, session="other")], {})
     assert "plain_gradients" not in row.spreads
 
 
@@ -66,7 +65,7 @@ def test_every_spread_is_that_of_the_values_by_run() -> None:
         )
         for number in range(3)
     ]
-    (row,) = summarise(runs, [yardstick(2 * n, 0.5) for n in range(4)], {})
+    (row,) = summarise(runs, [made_yardstick(2 * n, 0.5) for n in range(4)], {})
     keys = [record.key for record in runs]
     assert row.runs == keys
     assert row.seeds == dict(zip(keys, (10, 11, 12), strict=True))
@@ -98,10 +97,10 @@ def test_a_run_that_shared_the_machine_tells_no_time() -> None:
     shared = made_record(seed=1, minutes=3, shared=True, phase_s=(9.0, 9.0, 9.0, 9.0))
     costs = {"iteration_s", "plain_gradients", "samples_per_s"}
     times = {"clocked_s", *PHASE_COLUMNS, *costs}
-    (row,) = summarise([own, shared], [yardstick(0, 0.5)], {})
+    (row,) = summarise([own, shared], [made_yardstick(0, 0.5)], {})
     for name, by_run in row.values.items():
         assert set(by_run) == ({own.key} if name in times else {own.key, shared.key})
-    (row,) = summarise([shared], [yardstick(0, 0.5)], {})
+    (row,) = summarise([shared], [made_yardstick(0, 0.5)], {})
     assert row.spreads.keys() == row.values.keys() - times
     assert tables.cost([row])[1] == [["sgd"] + ["–"] * 8]
 
@@ -127,36 +126,6 @@ def test_a_diverged_run_is_counted_and_its_loss_is_not() -> None:
     assert row.statuses == {"completed": 1, "diverged": 1, "failed": 1}
     assert row.spreads["train_loss"].count == 1
     assert row.spreads["iteration_s"].count == 2
-
-
-def test_only_failed_runs_make_a_row_of_dashes() -> None:
-    (row,) = summarise([made_record(losses=[], status="failed", evaluations=[])], [], {})
-    assert tables.convergence([row])[1] == [["sgd", "–", "1 failed"]]
-    assert tables.cost([row])[1] == [["sgd"] + ["–"] * 8]
-
-
-def test_length_is_told_where_runs_can_end_early() -> None:
-    until = ("accuracy", 0.8)
-    evaluations = [{"iteration": 2.0, "seconds": 0.02, "loss": 1.0, "accuracy": 0.7}]
-    runs = [
-        made_record(seed=0, until=until),
-        made_record(seed=1, until=until, losses=[1.0] * 2, evaluations=evaluations, minutes=1),
-    ]
-    (row,) = summarise(runs, [], {})
-    assert tables.lengths_differ([row])
-    assert tables.length([row])[1] == [
-        ["sgd", "2 (2–3)", "0.0250 (0.0200–0.0300)", "accuracy=0.8", "1 of 2"]
-    ]
-    assert not tables.lengths_differ(summarise([made_record()], [], {}))
-
-
-def test_one_run_of_another_length_is_seen_however_many_there_are() -> None:
-    """It lies outside of the interval of the median."""
-    runs = [made_record(seed=seed, minutes=seed) for seed in range(20)]
-    assert not tables.lengths_differ(summarise(runs, [], {}))
-    (row,) = summarise([*runs, made_record(seed=20, losses=[1.0], minutes=20)], [], {})
-    assert row.spreads["iterations"].low == row.spreads["iterations"].high == 3
-    assert tables.lengths_differ([row])
 
 
 def test_curvature_is_told_at_the_first_and_the_last_observation() -> None:
