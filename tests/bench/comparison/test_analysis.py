@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from bench.comparison import groups
-from bench.comparison.analysis import Analysis, analyse, profiles
+from bench.comparison.analysis import analyse, profiles
 from bench.runs.record import RunRecord
+from tests.bench.comparison.cases import analysed
 from tests.bench.records import made_record
 
 
@@ -21,11 +22,6 @@ def run(label: str, seed: int, ends: float, **fields: Any) -> RunRecord:
     ]
     given = {"evaluations": evaluations, **fields}
     return made_record(label=label, seed=seed, minutes=seed, **given)
-
-
-def analysed(records: list[RunRecord], **options: Any) -> Analysis:
-    (group,) = groups.split(records)
-    return analyse(group, **options)
 
 
 def two(**fields: Any) -> list[RunRecord]:

@@ -6,16 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.comparison import groups
-from bench.comparison.analysis import Analysis, analyse
 from bench.comparison.curves import MOST_SEEDS, SMOOTHING, Curve, loss_curves, metric_curves
 from bench.runs.record import RunRecord
+from tests.bench.comparison.cases import analysed
 from tests.bench.records import made_record, made_yardstick
-
-
-def analysed(records: list[RunRecord]) -> Analysis:
-    (group,) = groups.split(records)
-    return analyse(group)
 
 
 def losses(records: list[RunRecord], axis: str = "iterations") -> Curve:

@@ -1,45 +1,17 @@
-"""Figures show the numbers they say: curves, bands, crosses, times to targets, profiles, bars."""
+"""Curves, bands and crosses show the numbers that they say."""
 
 import math
 from typing import Any
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure as Drawn
-from matplotlib.patches import Rectangle
 
-from bench.comparison import groups
-from bench.comparison.analysis import Analysis, Profiles, analyse
-from bench.report.document import Figure
 from bench.report.figures import axes as drawing
-from bench.report.figures import convergence, phase_bars, targets
+from bench.report.figures import convergence
 from bench.runs.record import RunRecord
-from bench.statistics.profiles import profile
+from tests.bench.comparison.cases import analysed
 from tests.bench.records import made_record
-
-
-def analysed(records: list[RunRecord], **options: Any) -> Analysis:
-    (group,) = groups.split(records)
-    return analyse(group, **options)
-
-
-def first(figures: list[Figure], number: int = 0) -> Drawn:
-    return figures[number].variants[0].draw()
-
-
-def losses(one: Analysis) -> list[Figure]:
-    return convergence.losses(one, drawing.items(one, drawing.series([one])), "stem")
-
-
-def lines(drawn: Drawn, part: str = "line") -> list[Any]:
-    return [line for line in drawn.axes[0].lines if str(line.get_gid()).endswith(f":{part}")]
-
-
-def three(**fields: Any) -> list[RunRecord]:
-    return [
-        made_record(seed=seed, minutes=seed, losses=[value] * 3, **fields)
-        for seed, value in enumerate([1.0, 2.0, 9.0])
-    ]
+from tests.bench.report.figures.seen import first, lines, losses, three
 
 
 def test_curves_are_medians_with_their_range() -> None:
@@ -110,64 +82,6 @@ def test_a_metric_is_drawn_at_its_evaluations() -> None:
     np.testing.assert_array_equal(line.get_xydata(), [[0.0, 0.1], [3.0, 0.9]])
 
 
-def test_forty_optimizers_look_different() -> None:
-    records = [made_record(label=f"{n}", run_id=f"{n}", problem=f"{n // 10}") for n in range(40)]
-    found = drawing.series([analyse(group) for group in groups.split(records)])
-    assert len({(one.colour, one.marker, one.dash) for one in found}) == 40
-
-
-def test_times_to_targets_show_medians_and_misses() -> None:
-    def run(seed: int, end: float) -> RunRecord:
-        evaluations = [
-            {"iteration": 0.0, "seconds": 0.0, "loss": 2.0, "accuracy": 0.1},
-            {"iteration": 3.0, "seconds": 0.03, "loss": 1.0, "accuracy": end},
-        ]
-        return made_record(seed=seed, minutes=seed, evaluations=evaluations)
-
-    one = analysed(
-        [run(0, 0.9), run(1, 0.9), run(2, 0.6)],
-        wanted=[("accuracy", 0.5), ("accuracy", 0.8), ("accuracy", 0.95)],
-    )
-    items = drawing.items(one, drawing.series([one]))
-    figures = targets.times_to_targets(one, items, "stem")
-    assert [figure.stem for figure in figures] == ["stem-target-iterations", "stem-target-seconds"]
-    linear = figures[0].variants[1].draw()
-    medians = [line.get_xydata()[0].tolist() for line in lines(linear) if line.get_marker() == "o"]
-    missed = 3.0 * 1.15
-    assert medians == [[0.0, 3.0], [1.0, 3.0], [2.0, pytest.approx(missed)]]
-    whiskers = [line.get_ydata().tolist() for line in lines(linear) if len(line.get_xdata()) == 2]
-    assert whiskers == [[3, 3], [3, pytest.approx(missed)], [pytest.approx(missed)] * 2]
-    assert "0.95 never" in figures[0].alt
-    assert "never (∞)" in [text.get_text() for text in linear.axes[0].texts]
-
-
-def test_profiles_are_steps_of_their_shares() -> None:
-    times = np.array([[1.0, 2.0], [2.0, 1.0], [1.0, math.inf], [1.0, 3.0]])
-    found = Profiles(labels=["a", "b"], by_unit={"seconds": profile(times)}, left_out=[])
-    records = [made_record(label=label, run_id=label) for label in ("a", "b")]
-    known = drawing.series([analysed(records)])
-    (figure,) = targets.performance_profiles(found, known)
-    a, b = lines(first([figure]))
-    np.testing.assert_allclose(a.get_xydata()[:, 0], [1, 2, 3, 3.45])
-    np.testing.assert_allclose(a.get_ydata(), [75, 100, 100, 100])
-    np.testing.assert_allclose(b.get_ydata(), [25, 50, 75, 75])
-    assert "a is the fastest in 75 % and gets there in 100 %" in figure.alt
-
-
-def test_bars_are_medians_of_phases() -> None:
-    records = [
-        made_record(seed=seed, minutes=seed, phase_s=(0.001, 0.002, backward, 0.004))
-        for seed, backward in enumerate([0.003, 0.005, 0.010])
-    ]
-    one = analysed(records)
-    figure = phase_bars.phase_bars(one, drawing.items(one, drawing.series([one])), "stem")
-    assert figure is not None
-    patches = first([figure]).axes[0].patches
-    bars = [patch.get_width() for patch in patches if isinstance(patch, Rectangle)]
-    np.testing.assert_allclose(bars, [1, 2, 5, 4])
-    assert phase_bars.phase_bars(analysed(three(shared=True)), [], "stem") is None
-
-
 def evaluated(seed: int, every: int, **fields: Any) -> RunRecord:
     """A run of 60 iterations whose accuracy grows by a hundredth in each."""
     evaluations = [
@@ -232,12 +146,6 @@ def test_losses_beyond_reason_are_not_drawn_and_spoil_nothing() -> None:
     (line,) = lines(first(losses(analysed([made_record(losses=values)]))))
     assert np.asarray(line.get_ydata()).max() <= 2.0
     assert np.asarray(line.get_ydata())[-1] == 2.0
-
-
-def test_labels_that_begin_with_an_underscore_are_in_the_key() -> None:
-    records = [made_record(label=label, run_id=label) for label in ("_a", "b")]
-    (key,) = first(losses(analysed(records))).legends
-    assert {text.get_text() for text in key.texts} == {"_a", "b"}
 
 
 def test_the_last_evaluation_of_a_diverged_run_counts_whenever_others_had_theirs() -> None:
