@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
 from bench.recommend.swept import Dropped, Measure, Swept, Trial
+from bench.runs import store
 from bench.runs.record import RunRecord
 from bench.sweeps.experiment import Arm, Cell, Experiment
 from bench.sweeps.file import SweepRecord
@@ -143,3 +146,44 @@ def outcome(*swept: Swept, curved: Sequence[str] = ("diag_ggn_mc",), **fields: A
         ],
     )  # fmt: skip
     return Outcome(record=record, swept=swept, full=full)
+
+
+def saved(results: Path, *swept: Swept, lost: str = "", **fields: Any) -> SweepRecord:
+    """A sweep in a results folder: its file, and a record for each run of these.
+
+    Args:
+        results: The folder.
+        swept: What was swept, judged by the loss.
+        lost: What became of the runs that have no score; they are not there if empty.
+        fields: Of the experiment.
+    """
+    experiment = Experiment(optimizers=tuple(one.label for one in swept), **fields)
+    record = SweepRecord(
+        experiment=experiment,
+        command="optbench sweep",
+        metrics={"loss": "min", "accuracy": "max"},
+        arms=outcome(*swept).record.arms,
+    )
+    for one in swept:
+        for cell in one.trials:
+            for seed in (*cell.scores, *cell.lost):
+                score = cell.scores.get(seed)
+                run_id = f"{crc32(experiment.name.encode()):08x}{len(record.cells):08x}"
+                own = Cell(
+                    label=one.label, settings=cell.settings, seed=seed,
+                    iterations=experiment.iterations,
+                )  # fmt: skip
+                record.cells.append((own, run_id))
+                if score is None and not lost:
+                    continue
+                evaluations = [{"iteration": 3.0, "seconds": 0.03, "loss": score, "accuracy": 0.5}]
+                run = made_record(
+                    run_id=run_id, label=one.label, problem=experiment.problem, seed=seed,
+                    settings=dict(cell.settings), session=experiment.name, split="validation",
+                    status=lost if score is None else "completed",
+                    error="OSError: no step today" if lost == "failed" and score is None else "",
+                    evaluations=[] if score is None else evaluations,
+                )  # fmt: skip
+                store.save(run, results)
+    record.save(results)
+    return record
