@@ -146,10 +146,14 @@ def test_wrong_usage_is_one_line(results: Path, arguments: list[str], message: s
 @pytest.mark.parametrize("format_", ["csv", "json"])
 @pytest.mark.parametrize("folder", ["it's", "~", 'a "b"; c', "é"])
 def test_a_folder_may_have_any_name(results: Path, folder: str, format_: str) -> None:
-    assert optbench("--output", folder, "--format", format_).exit_code == 0
-    assert (
-        len(list(Path(folder).glob(f"[!.]*.{format_}"))) == len(list(Path(folder).iterdir())) == 6
+    for output in (folder, "plain"):
+        assert optbench("--output", output, "--format", format_).exit_code == 0
+    written, plain = (
+        {path.name: path.read_bytes() for path in Path(output).iterdir()}
+        for output in (folder, "plain")
     )
+    assert written == plain
+    assert len(written) == 6
 
 
 def test_a_folder_whose_name_is_no_text_is_told(results: Path) -> None:

@@ -260,6 +260,25 @@ def test_an_interrupted_table_is_none(format_: str) -> None:
     assert list(Path("out").iterdir()) == []
 
 
+def test_what_duckdb_makes_of_ctrl_c_is_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted:
+        def __enter__(self) -> "Interrupted":
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def register(self, *_: object) -> None: ...
+
+        def execute(self, _: str) -> None:
+            raise RuntimeError("Query interrupted")
+
+    monkeypatch.setattr(duckdb, "connect", lambda **_: Interrupted())
+    rows = pa.table({"label": ["a"], "seconds": [1.0]}).to_reader()
+    with pytest.raises(KeyboardInterrupt):
+        export.write("long", rows, Path("out"), "csv")
+    assert list(Path("out").iterdir()) == []
+
+
 def test_other_tables_are_written_likewise() -> None:
     rows: list[dict[str, Any]] = [{"label": "a", "seconds": math.inf}, {"label": "b"}]
     table = pa.Table.from_pylist(rows, pa.schema({"label": pa.string(), "seconds": pa.float64()}))
