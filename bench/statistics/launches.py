@@ -93,7 +93,7 @@ def launch_effect(base: Array, head: Array) -> Array:
     """Log ratio head / base of one launch, robust against bursts.
 
     The mean of ``log(head / base)`` over pairs of neighbouring blocks without the lowest and the
-    highest quarter. Blocks hold whole periods of an optimizer's work (``bench.regress.periods``),
+    highest quarter. Blocks hold whole periods of an optimizer's work (``bench.regress.turns``),
     so that no part of it is left out.
 
     Args:
