@@ -21,7 +21,7 @@ from bench.support.strict_json import with_nulls
 if TYPE_CHECKING:
     from bench.regress.configuration import Configuration
     from bench.regress.launch import Side
-    from bench.regress.outcome import Outcome
+    from bench.regress.presentation import Account
 
 
 @shared.in_one_line
@@ -98,7 +98,7 @@ def regress(
     until every phase of every optimizer has a verdict or the time budget is spent.
     """
     from bench.regress import compare as comparing
-    from bench.regress import configuration, sides
+    from bench.regress import configuration, presentation, sides
     from bench.regress.progress import LaunchProgress
 
     if as_json and as_markdown:
@@ -113,9 +113,8 @@ def regress(
                 "--device: it judges the present code by the benchmarks of the file."
             )
         with shared.ended_by_signals():
-            found = _judge_baseline(baseline, settings, any_machine)
-        title, command = f"This code against {baseline}", {"": shared.command_line()}
-        _conclude(found, title, command, as_json=as_json, as_markdown=as_markdown)
+            account = _against_file(baseline, settings, any_machine)
+        _conclude(account, as_json=as_json, as_markdown=as_markdown)
         return
     if any_machine:
         raise UsageError("--any-machine goes with --baseline only.")
@@ -140,7 +139,7 @@ def regress(
         names = ", ".join(comparing.key(spec) for spec in specs)
         what = f"Measuring {names}: {head_side.name} against {base_side.name}"
         with LaunchProgress(console.errors(), what) as progress:
-            outcome = comparing.compare(
+            found = comparing.compare(
                 base_side,
                 head_side,
                 specs,
@@ -162,24 +161,25 @@ def regress(
     common = [side.commit for side in (base_side, head_side) if side.commit is not None]
     for option, value in given.items():
         common += [] if value is None else [option, str(value)]
-    commands = {name: _command(spec, common) for name, spec in outcome.benchmarks.items()}
-    title = f"{outcome.head} against {outcome.base}"
-    _conclude(outcome, title, commands, as_json=as_json, as_markdown=as_markdown)
+    commands = {name: _command(spec, common) for name, spec in found.benchmarks.items()}
+    account = presentation.of_sides(found, commands)
+    _conclude(account, as_json=as_json, as_markdown=as_markdown)
 
 
-def _judge_baseline(path: Path, settings: "Configuration", any_machine: bool) -> "Outcome":
-    from bench.regress import against_baseline, baseline
+def _against_file(path: Path, settings: "Configuration", any_machine: bool) -> "Account":
+    from bench.regress import against_baseline, baseline, presentation
     from bench.regress.progress import LaunchProgress
 
     stored = baseline.read(path)
     with LaunchProgress(console.errors(), f"Running the suite against {path}") as progress:
-        return against_baseline.compare(
+        outcome = against_baseline.compare(
             stored,
             threshold=settings.of,
             budget_s=settings.budget_s,
             any_machine=any_machine,
             on_launch=progress.launched,
         )
+    return presentation.of_file(outcome, shared.command_line())
 
 
 def _configuration(
@@ -246,28 +246,20 @@ def _command(spec: RunSpec, common: Sequence[str]) -> str:
     return shlex.join(words)
 
 
-def _conclude(
-    outcome: "Outcome",
-    title: str,
-    commands: dict[str, str],
-    *,
-    as_json: bool,
-    as_markdown: bool,
-) -> None:
-    """Print what was found, and end with the exit code that belongs to it."""
+def _conclude(account: "Account", *, as_json: bool, as_markdown: bool) -> None:
+    """Print what was found; a regression ends the command with a code of its own."""
     from bench.regress import presentation
 
+    outcome = account.outcome
     if as_json:
-        document = presentation.document(outcome, commands)
-        print(json.dumps(with_nulls(document), allow_nan=False))
+        print(json.dumps(with_nulls(account.document), allow_nan=False))
     elif as_markdown:
-        print(presentation.markdown(outcome, commands), end="")
+        print(presentation.markdown(account), end="")
     else:
-        console.print_table(title, presentation.table(outcome))
-        note = presentation.note(outcome)
-        console.out().print(note, style="dim", highlight=False, markup=False)
-        spoilt = [f"Timings may be spoilt: {text}." for text in outcome.complaints]
-        for text in (*presentation.sentences(outcome), *spoilt):
+        console.print_table(f"{outcome.head} against {outcome.base}", account.table)
+        console.out().print(account.note, style="dim", highlight=False, markup=False)
+        spoilt = (f"Timings may be spoilt: {text}." for text in outcome.complaints)
+        for text in (account.answer, *account.worst, *account.remarks, *spoilt):
             console.say(text)
     if outcome.slower:
         raise typer.Exit(shared.REGRESSION)

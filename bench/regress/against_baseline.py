@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -24,8 +24,8 @@ from bench.errors import SideError, UnknownNameError, UsageError
 from bench.machine.watch import Watch
 from bench.regress import baseline
 from bench.regress.baseline import Stored
-from bench.regress.outcome import COSTS, Line, OnLaunch, Outcome, launch_until_decided
-from bench.statistics.launches import MIN_LAUNCHES, Array, Monitor
+from bench.regress.outcome import Line, OnLaunch, Outcome, Threshold, launch_until_decided
+from bench.statistics.launches import Array
 from optimizers import OPTIMIZERS, REGISTRY
 
 _FEW_ROUNDS = 10
@@ -39,7 +39,7 @@ _MACHINE = (
 def compare(
     stored: Stored,
     *,
-    threshold: Callable[[str, str], float],
+    threshold: Threshold,
     budget_s: float,
     any_machine: bool,
     on_launch: OnLaunch,
@@ -57,7 +57,7 @@ def compare(
         UsageError: Machine or libraries differ, or there is no common benchmark.
         SideError: The suite fails.
     """
-    outcome = Outcome(base=stored.name, head="This code", unit=COSTS)
+    outcome = Outcome(base=stored.name, head="This code")
     differing = baseline.differences(stored.machine, _machine())
     if differing and not any_machine:
         raise UsageError(
@@ -80,49 +80,40 @@ def compare(
             f"Baseline '{stored.name}' and the suite have no benchmark in common.{unknown}"
         )
     _require_same_data(stored, runs[0], common)
-    outcome.vanished = {name: "not in the suite" for name in stored.info if name not in common}
-    outcome.appeared = {
-        name: "not in the file" for name in suite.benchmarks if name not in stored.info
-    }
+    vanished = (name for name in stored.info if name not in common)
+    appeared = (name for name in suite.benchmarks if name not in stored.info)
+    outcome.vanished = dict.fromkeys(vanished, "only in the file")
+    outcome.appeared = dict.fromkeys(appeared, "not in the file")
     subjects = {(stored.info[name]["problem"], stored.info[name]["optimizer"]) for name in common}
     outcome.budget_s = budget_s * len(subjects)
-    limits = [_threshold_of(stored.info[name], threshold) for name in common]
-    base = np.array([stored.costs[name] for name in common])
-    monitor = Monitor(limits, against_one=True)
 
     def launch() -> Array:
-        if outcome.launches:  # the first one has told what there is to compare
+        if outcome.launches:  # the first told what there is in common
+            watch.begin()
             runs.append(suite.run(common, stored.rounds))
         watch.look()
-        watch.begin()
-        return np.log(np.array([runs[-1].costs[name] for name in common]) / base)
+        return np.log([runs[-1].costs[name] / stored.costs[name] for name in common])
 
-    estimates = launch_until_decided(
-        outcome,
-        monitor,
-        launch,
-        least=f"{MIN_LAUNCHES} runs of the suite",
-        watch=watch,
-        began=began,
-        on_launch=on_launch,
-    )
-    for name, estimate, verdict, limit in zip(
-        common, estimates, monitor.verdicts(), limits, strict=True
-    ):
-        outcome.lines.append(
-            Line(
-                benchmark=name,
-                quantity=stored.info[name]["phase"],
-                base=stored.costs[name],
-                head=float(np.exp(np.mean([np.log(run.costs[name]) for run in runs]))),
-                unit=COSTS,
-                base_s=stored.seconds[name],
-                head_s=float(np.median([run.seconds[name] for run in runs])),
-                estimate=estimate,
-                threshold=limit,
-                verdict=verdict,
-            )
+    limits = [_threshold_of(stored.info[name], threshold) for name in common]
+    judged = launch_until_decided(
+        outcome, launch, limits, against_one=True,
+        launches="runs of the suite", watch=watch, began=began, on_launch=on_launch,
+    )  # fmt: skip
+    outcome.lines = [
+        Line(
+            benchmark=name,
+            quantity=stored.info[name]["phase"],
+            base=stored.costs[name],
+            head=float(np.exp(np.log([run.costs[name] for run in runs]).mean())),
+            unit="plain gradients",
+            base_s=stored.seconds[name],
+            head_s=float(np.median([run.seconds[name] for run in runs])),
+            estimate=estimate,
+            threshold=limit,
+            verdict=verdict,
         )
+        for name, (estimate, verdict), limit in zip(common, judged, limits, strict=True)
+    ]
     return outcome
 
 
@@ -136,7 +127,7 @@ def _require_same_data(stored: Stored, run: Stored, names: Sequence[str]) -> Non
             )
 
 
-def _threshold_of(extra: Mapping[str, Any], threshold: Callable[[str, str], float]) -> float:
+def _threshold_of(extra: Mapping[str, Any], threshold: Threshold) -> float:
     """The threshold of a benchmark, by the names that ``regress`` has for it."""
     label = str(extra["optimizer"]).rpartition(":")[2]
     phase = "total" if extra["phase"] == "iteration" else str(extra["phase"])

@@ -1,7 +1,7 @@
 """Base against head: launches in pairs, blocks in turns, until the procedure has seen enough."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
@@ -12,25 +12,39 @@ from bench.errors import UsageError
 from bench.machine import environment
 from bench.machine.watch import Watch
 from bench.regress.launch import Side, Worker, failure
-from bench.regress.outcome import SECONDS, Line, OnLaunch, Outcome, launch_until_decided
+from bench.regress.outcome import Line, OnLaunch, Outcome, Threshold, launch_until_decided
 from bench.regress.turns import Arm, Plan, size, take_turns
 from bench.runs.spec import RunSpec
-from bench.statistics.launches import (
-    MIN_LAUNCHES,
-    QUANTITIES,
-    Array,
-    Estimate,
-    Monitor,
-    Verdict,
-    launch_effect,
-    totals,
-)
+from bench.statistics.launches import MIN_LAUNCHES, QUANTITIES, Array, launch_effect, totals
 from bench.support import git
 
 _FEW = 8  # launches: Student's t is wide below
 _UNSTEADY = 0.15
 _NOT_CHECKED_OUT = " (files that git ignores, and submodules, are not in a checkout)"
-Threshold = Callable[[str, str], float]
+
+
+@dataclass(kw_only=True)
+class Comparison:
+    """Two sides as they were measured.
+
+    Attributes:
+        outcome: What was found.
+        when: The start, UTC.
+        machine: The hardware; see ``bench.machine.environment.machine``.
+        benchmarks: Those that both sides have, by key.
+        described: Versions, threads, GPU and commit of ``base`` and ``head``.
+        data: By benchmark, the device and the data.
+        blocks: By benchmark and launch, seconds per iteration of each block,
+            ``[turns, sides, quantities]``.
+    """
+
+    outcome: Outcome
+    when: str
+    machine: dict[str, Any]
+    benchmarks: dict[str, RunSpec] = field(default_factory=dict)
+    described: dict[str, dict[str, Any]] = field(default_factory=dict)
+    data: dict[str, str] = field(default_factory=dict)
+    blocks: dict[str, list[Array]] = field(default_factory=dict)
 
 
 def key(spec: RunSpec) -> str:
@@ -60,7 +74,7 @@ def compare(
     own: bool,
     on_launch: OnLaunch,
     on_notice: Callable[[str], None],
-) -> Outcome:
+) -> Comparison:
     """Measure both sides and judge.
 
     Args:
@@ -78,16 +92,14 @@ def compare(
         UsageError: There is nothing to compare.
         SideError: A side does not import, crashes or raises.
     """
-    outcome = Outcome(
-        base=base.name,
-        head=head.name,
-        unit=SECONDS,
+    outcome = Outcome(base=base.name, head=head.name)
+    found = Comparison(
+        outcome=outcome,
         when=datetime.now(UTC).isoformat(timespec="seconds"),
         machine=environment.machine(),
     )
-    plans = _survey(outcome, base, head, specs, tuned=tuned, own=own)
-    outcome.budget_s = budget_s * len(outcome.benchmarks)
-    monitor = Monitor([threshold(name, q) for name in outcome.benchmarks for q in QUANTITIES])
+    plans = _survey(found, base, head, specs, tuned=tuned, own=own)
+    outcome.budget_s = budget_s * len(found.benchmarks)
     watch, began = Watch(), perf_counter()
 
     def launch() -> Array:
@@ -97,22 +109,42 @@ def compare(
         with Worker(pair[0], setup) as first, Worker(pair[1], setup) as second:
             workers = (first, second) if pair[0] is base else (second, first)
             _require_started(base, head, specs, [worker.ready() for worker in workers])
-            effects = _launch(outcome, workers, specs, plans)
+            effects = _launch(found, workers, specs, plans)
             watch.look([worker.process_id for worker in workers])
         return effects
 
-    estimates = launch_until_decided(
-        outcome,
-        monitor,
-        launch,
-        least=f"{MIN_LAUNCHES} launches of each side",
-        watch=watch,
-        began=began,
-        on_launch=on_launch,
-        on_notice=on_notice,
-    )
-    _conclude(outcome, estimates, monitor.verdicts(), threshold)
-    spread = _spread(outcome)
+    def launched(launches: int, gone: float) -> None:
+        if launches == 1 and MIN_LAUNCHES * gone > 1:
+            on_notice(
+                f"The least, {MIN_LAUNCHES} launches of each side, takes about "
+                f"{MIN_LAUNCHES * outcome.elapsed_s:.0f} s, longer than the budget of "
+                f"{outcome.budget_s:.0f} s."
+            )
+        on_launch(launches, gone)
+
+    quantities = [(name, quantity) for name in found.benchmarks for quantity in QUANTITIES]
+    limits = [threshold(name, quantity) for name, quantity in quantities]
+    judged = launch_until_decided(
+        outcome, launch, limits,
+        launches="launches", watch=watch, began=began, on_launch=launched,
+    )  # fmt: skip
+    levels = np.concatenate([_levels(found.blocks[name]) for name in found.benchmarks], axis=-1)
+    outcome.lines = [
+        Line(
+            benchmark=name,
+            quantity=quantity,
+            base=base_s,
+            head=head_s,
+            unit="s",
+            estimate=estimate,
+            threshold=limit,
+            verdict=verdict,
+        )
+        for (name, quantity), base_s, head_s, (estimate, verdict), limit in zip(
+            quantities, *levels.tolist(), judged, limits, strict=True
+        )
+    ]
+    spread = _spread(found)
     if spread > _UNSTEADY:
         outcome.complaints.append(
             f"blocks of the same code differed by {spread:.0%} (interquartile range)"
@@ -121,7 +153,7 @@ def compare(
         outcome.complaints.append(
             f"only {outcome.launches} launches fitted into the budget: the intervals are wide"
         )
-    return outcome
+    return found
 
 
 def _setup(specs: Sequence[RunSpec], *, tuned: bool, seed: int) -> dict[str, Any]:
@@ -129,7 +161,7 @@ def _setup(specs: Sequence[RunSpec], *, tuned: bool, seed: int) -> dict[str, Any
 
 
 def _survey(
-    outcome: Outcome,
+    found: Comparison,
     base: Side,
     head: Side,
     specs: Sequence[RunSpec],
@@ -148,16 +180,16 @@ def _survey(
         with Worker(base, setup) as before:
             described.insert(0, before.ready())
             _require_started(base, head, specs, described)
-            _sort_out(outcome, specs, described, own=own)
+            _sort_out(found, specs, described, own=own)
             for name, side in (("base", base), ("head", head)):
                 commit = side.commit or git.commit(side.folder)
-                outcome.described[name]["commit"] = commit
+                found.described[name]["commit"] = commit
             plans = {
                 key(spec): size([Arm(worker, number) for worker in (before, after)])
                 for number, spec in enumerate(specs)
-                if key(spec) in outcome.benchmarks
+                if key(spec) in found.benchmarks
             }
-    outcome.complaints += [
+    found.outcome.complaints += [
         f"iterations of {name} do not all do the same, and blocks of {planned.iterations} do not "
         "hold each kind in the proportion in which it comes: a change of rare work may be missed"
         for name, planned in plans.items()
@@ -189,31 +221,31 @@ def _require_started(
 
 
 def _sort_out(
-    outcome: Outcome, specs: Sequence[RunSpec], described: Sequence[dict[str, Any]], *, own: bool
+    found: Comparison, specs: Sequence[RunSpec], described: Sequence[dict[str, Any]], *, own: bool
 ) -> None:
     """Tell the benchmarks that both sides have from those of one side."""
     for side, answer in zip(("base", "head"), described, strict=True):
-        outcome.described[side] = {k: answer[k] for k in ("versions", "threads", "gpu")}
+        found.described[side] = {k: answer[k] for k in ("versions", "threads", "gpu")}
     states = (answer["benchmarks"] for answer in described)
     for spec, base, head in zip(specs, *states, strict=True):
         name = key(spec)
         if "missing" in base and "missing" in head:
             raise UsageError(f"{name} exists on neither side. {head['missing']}")
         if "missing" in base:
-            outcome.appeared[name] = base["missing"]
+            found.outcome.appeared[name] = base["missing"]
         elif "missing" in head:
-            outcome.vanished[name] = head["missing"]
+            found.outcome.vanished[name] = head["missing"]
         else:
             _require_alike(name, base, head, own=own)
-            outcome.benchmarks[name] = spec
-            outcome.data[name] = f"{head['device']}, {head['data']}"
-    if not outcome.benchmarks:
-        only = [f"{name} appeared (base: {why})" for name, why in outcome.appeared.items()]
-        only += [f"{name} vanished (head: {why})" for name, why in outcome.vanished.items()]
+            found.benchmarks[name] = spec
+            found.data[name] = f"{head['device']}, {head['data']}"
+    if not found.benchmarks:
+        only = [f"{name} appeared (base: {why})" for name, why in found.outcome.appeared.items()]
+        only += [f"{name} vanished (head: {why})" for name, why in found.outcome.vanished.items()]
         raise UsageError(f"The two sides have no benchmark in common: {'; '.join(only)}")
-    threads = [outcome.described[side]["threads"] for side in ("base", "head")]
+    threads = [found.described[side]["threads"] for side in ("base", "head")]
     if threads[0] != threads[1]:
-        outcome.complaints.append(f"the base has {threads[0]} threads, the head {threads[1]}")
+        found.outcome.complaints.append(f"the base has {threads[0]} threads, the head {threads[1]}")
 
 
 def _require_alike(name: str, base: dict[str, Any], head: dict[str, Any], *, own: bool) -> None:
@@ -238,7 +270,7 @@ def _require_alike(name: str, base: dict[str, Any], head: dict[str, Any], *, own
 
 
 def _launch(
-    outcome: Outcome,
+    found: Comparison,
     workers: Sequence[Worker],
     specs: Sequence[RunSpec],
     plans: dict[str, Plan],
@@ -247,47 +279,26 @@ def _launch(
     effects = []
     for number, spec in enumerate(specs):
         name = key(spec)
-        if name not in outcome.benchmarks:
+        if name not in found.benchmarks:
             continue
         arms = [Arm(worker, number) for worker in workers]
-        odd = outcome.launches % 2 == 1
+        odd = found.outcome.launches % 2 == 1
         blocks = totals(take_turns(arms, plans[name], last_first=odd))
-        outcome.blocks.setdefault(name, []).append(blocks)
+        found.blocks.setdefault(name, []).append(blocks)
         effects.append(launch_effect(blocks[:, 0], blocks[:, 1]))
         plans[name] = plans[name].adapted(float(np.median(blocks[..., -1])))
     return np.concatenate(effects)
 
 
-def _conclude(
-    outcome: Outcome,
-    estimates: Sequence[Estimate],
-    verdicts: Sequence[Verdict],
-    threshold: Threshold,
-) -> None:
-    names = [(name, q) for name in outcome.benchmarks for q in range(len(QUANTITIES))]
-    for (name, q), estimate, verdict in zip(names, estimates, verdicts, strict=True):
-        levels = np.median([np.median(b[:, :, q], axis=0) for b in outcome.blocks[name]], axis=0)
-        base_s, head_s = map(float, levels)
-        outcome.lines.append(
-            Line(
-                benchmark=name,
-                quantity=QUANTITIES[q],
-                base=base_s,
-                head=head_s,
-                unit=SECONDS,
-                base_s=base_s,
-                head_s=head_s,
-                estimate=estimate,
-                threshold=threshold(name, QUANTITIES[q]),
-                verdict=verdict,
-            )
-        )
+def _levels(launches: Sequence[Array]) -> Array:
+    """Seconds per iteration, the median over launches of their blocks'; ``[sides, quantities]``."""
+    return np.median([np.median(blocks, axis=0) for blocks in launches], axis=0)
 
 
-def _spread(outcome: Outcome) -> float:
+def _spread(found: Comparison) -> float:
     """Interquartile range of the base's blocks, as a share of their median; the worst benchmark."""
     shares = []
-    for launches in outcome.blocks.values():
+    for launches in found.blocks.values():
         base = np.concatenate([blocks[:, 0, -1] for blocks in launches])
         low, middle, high = np.percentile(base, [25, 50, 75])
         shares.append((high - low) / middle)

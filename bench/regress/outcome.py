@@ -1,18 +1,17 @@
-"""What a comparison found, whatever the base is, and the loop that launches until it is decided."""
+"""What a comparison found, whatever its base is, and the loop that launches until it is decided."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from bench.machine.watch import Watch, overrun
-from bench.runs.spec import RunSpec
 from bench.statistics.launches import MIN_LAUNCHES, Array, Estimate, Monitor, Verdict
 
-SECONDS: Literal["s"] = "s"
-COSTS: Literal["plain gradients"] = "plain gradients"
+Threshold = Callable[[str, str], float]
 OnLaunch = Callable[[int, float], None]
 
 
@@ -22,12 +21,12 @@ class Line:
 
     Attributes:
         benchmark: Its key, or its name in the suite.
-        quantity: A phase, or ``total``.
-        base: The base, per iteration.
-        head: The head; over launches, like the base where it was launched too.
-        unit: What both are counted in.
-        base_s: Seconds of the base per iteration, as they were measured.
-        head_s: Of the head. Where costs are judged, these are of another day: advice only.
+        quantity: A phase, or all of them.
+        base: What it takes per iteration of the base, over launches if there are several.
+        head: Likewise of the head.
+        unit: Of both: seconds (``s``), or multiples of a plain gradient of the same session.
+        base_s: Seconds of the base, beside costs: of another day, and advice only.
+        head_s: Likewise of the head.
         estimate: The ratio head / base.
         threshold: The smallest change that counts, as a share.
         verdict: What follows.
@@ -38,8 +37,8 @@ class Line:
     base: float
     head: float
     unit: Literal["s", "plain gradients"]
-    base_s: float
-    head_s: float
+    base_s: float = math.nan
+    head_s: float = math.nan
     estimate: Estimate
     threshold: float
     verdict: Verdict
@@ -47,46 +46,31 @@ class Line:
 
 @dataclass(kw_only=True)
 class Outcome:
-    """Everything that a comparison found.
+    """What a comparison found.
 
     Attributes:
         base: Name of the base.
         head: Name of the head.
-        unit: What is judged: seconds of two sides, or costs where the base is a stored file.
-        lines: One per benchmark and quantity.
         appeared: Benchmarks that only the head has, and why the base lacks them.
         vanished: Likewise of the base.
-        launches: How many launches of each side.
+        lines: One per quantity of a benchmark that both have.
+        launches: How many launches of a side.
         elapsed_s: How long it took.
         budget_s: How long it might have taken.
         decided: Whether it ended because every line had a verdict.
         complaints: What may have spoilt the timings.
-        when: The start, UTC. This and what follows is of two sides only.
-        machine: The hardware; see ``bench.machine.environment.machine``.
-        benchmarks: Those that both sides have, by key.
-        described: Versions, threads, GPU and commit of ``base`` and ``head``.
-        data: By benchmark, the device and the data.
-        blocks: By benchmark and launch, seconds per iteration of each block,
-            ``[turns, sides, quantities]``.
     """
 
     base: str
     head: str
-    unit: Literal["s", "plain gradients"]
-    lines: list[Line] = field(default_factory=list)
     appeared: dict[str, str] = field(default_factory=dict)
     vanished: dict[str, str] = field(default_factory=dict)
+    lines: list[Line] = field(default_factory=list)
     launches: int = 0
     elapsed_s: float = 0.0
     budget_s: float = 0.0
     decided: bool = False
     complaints: list[str] = field(default_factory=list)
-    when: str = ""
-    machine: dict[str, Any] = field(default_factory=dict)
-    benchmarks: dict[str, RunSpec] = field(default_factory=dict)
-    described: dict[str, dict[str, Any]] = field(default_factory=dict)
-    data: dict[str, str] = field(default_factory=dict)
-    blocks: dict[str, list[Array]] = field(default_factory=dict)
 
     @property
     def slower(self) -> list[Line]:
@@ -96,52 +80,46 @@ class Outcome:
 
 def launch_until_decided(
     outcome: Outcome,
-    monitor: Monitor,
     launch: Callable[[], Array],
+    thresholds: Sequence[float],
     *,
-    least: str,
+    launches: str,
     watch: Watch,
     began: float,
     on_launch: OnLaunch,
-    on_notice: Callable[[str], None] | None = None,
-) -> list[Estimate]:
-    """Launch until every line has a verdict or another launch would exceed the budget.
+    against_one: bool = False,
+) -> list[tuple[Estimate, Verdict]]:
+    """Launch until every line has a verdict, or another launch would exceed the budget.
 
     Args:
-        outcome: Is told how often it launched, how long that took, and what disturbed it.
-        monitor: Says when to stop.
-        launch: Measures once more; the log ratios of the quantities, ``[quantities]``.
-        least: What the least number of launches is called.
-        watch: What watched the machine in each launch.
-        began: When the budget began to be spent, of ``time.perf_counter``.
-        on_launch: Told how many launches there were, and the share of the budget that is gone.
-        on_notice: Told at once if the budget is too short for the least.
+        outcome: With its budget; is given the launches, the time and what disturbed them.
+        launch: Launches once; returns log ratios head / base, ``[quantities]``.
+        thresholds: The smallest change that counts, by quantity.
+        launches: What launches are called.
+        watch: What looks at the machine in each launch.
+        began: When the time began to count, by ``perf_counter``.
+        on_launch: Told after each launch how many there were and the share of the budget gone.
+        against_one: The base is a single launch; see ``bench.statistics.launches.estimates``.
 
     Returns:
-        The estimates, one per quantity.
+        The estimate and the verdict of each quantity.
     """
+    monitor = Monitor(thresholds, against_one=against_one)
     effects: list[Array] = []
-    longest = 0.0
-    while True:
+    longest, stops = 0.0, False
+    while not stops:
         effects.append(launch())
-        elapsed_s = perf_counter() - began
-        longest = max(longest, elapsed_s - outcome.elapsed_s)
-        outcome.launches, outcome.elapsed_s = len(effects), elapsed_s
-        shortest = MIN_LAUNCHES * longest
-        if on_notice is not None and outcome.launches == 1 and shortest > outcome.budget_s:
-            on_notice(
-                f"The least, {least}, takes about {shortest:.0f} s, longer than the budget of "
-                f"{outcome.budget_s:.0f} s."
-            )
-        gone = elapsed_s / outcome.budget_s
+        elapsed = perf_counter() - began
+        longest = max(longest, elapsed - outcome.elapsed_s)
+        outcome.launches, outcome.elapsed_s = len(effects), elapsed
+        gone = elapsed / outcome.budget_s
         on_launch(outcome.launches, gone)
-        last = elapsed_s + longest > outcome.budget_s
-        if monitor.stops(np.array(effects), gone, last=last):
-            break
-    outcome.decided = "undecided" not in monitor.verdicts()
-    outcome.complaints += [
-        *watch.complaints(),
-        *overrun(least, outcome.elapsed_s, outcome.budget_s),
-    ]
+        last = elapsed + longest > outcome.budget_s
+        stops = monitor.stops(np.array(effects), gone, last=last)
+    outcome.complaints += watch.complaints()
+    least = f"{MIN_LAUNCHES} {launches}"
+    outcome.complaints += overrun(least, outcome.elapsed_s, outcome.budget_s)
     assert monitor.estimates is not None
-    return monitor.estimates
+    verdicts = monitor.verdicts()
+    outcome.decided = "undecided" not in verdicts
+    return list(zip(monitor.estimates, verdicts, strict=True))

@@ -1,140 +1,202 @@
-"""A comparison as a table, as sentences, as Markdown for a pull request, and as JSON."""
+"""A comparison as a table, as Markdown for a pull request, and as JSON."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from bench.regress.outcome import COSTS, Line, Outcome
-from bench.statistics.launches import Verdict, blamed
+from bench.regress.compare import Comparison
+from bench.regress.outcome import Line, Outcome
+from bench.statistics.launches import blamed
 from bench.support.numbers import milliseconds
 
 _SHOWN = 6
+_HEADER = ["benchmark", "phase", "base ms", "head ms", "head / base", "verdict"]
+_NOTE = (
+    "Intervals: 99 %, for all lines together and whenever it stopped (Bonferroni, error spending; "
+    "Student's t over launches). Slower: the interval excludes 1 and the ratio exceeds the "
+    "threshold. Unchanged: the interval lies within the threshold. Undecided: neither; a longer "
+    "--budget narrows the interval."
+)
+_FILE_HEADER = [
+    "benchmark", "base cost", "head cost", "head / base", "verdict", "base ms", "head ms",
+]  # fmt: skip
+_FILE_NOTE = (
+    "Cost: multiples of a plain gradient measured in the same session; the verdict is on it. "
+    "Milliseconds are of different days: advice only. Intervals: 99 %, for all lines together, and "
+    "for what launches of today differ by: the file is taken to be one more of them. What moves "
+    "costs from day to day is not in them; two revisions in one session are safer."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Words:
-    """What is said otherwise of two sides than of a stored file.
+class Account:
+    """An outcome in words: what each kind of comparison says in its own way.
 
     Attributes:
-        header: The columns of the table.
-        note: What they mean.
-        launched: How often the head was measured, of ``launches``.
+        outcome: What was found.
+        table: Its lines, under a header.
+        note: What the table means.
+        answer: All of it in one sentence.
+        worst: One sentence per benchmark that got slower.
+        remarks: What else there is to know.
+        commands: What measures it again, as Markdown.
+        document: Everything, as JSON takes it.
     """
 
-    header: Sequence[str]
+    outcome: Outcome
+    table: tuple[list[str], list[list[str]]]
     note: str
-    launched: str
+    answer: str
+    worst: Sequence[str] = ()
+    remarks: Sequence[str]
+    commands: Sequence[str]
+    document: Mapping[str, Any]
 
 
-_SIDES = _Words(
-    header=["benchmark", "phase", "base ms", "head ms", "head / base", "verdict"],
-    note="Intervals: 99 %, for all lines together and whenever it stopped (Bonferroni, error "
-    "spending; Student's t over launches). Slower: the interval excludes 1 and the ratio exceeds "
-    "the threshold. Unchanged: the interval lies within the threshold. Undecided: neither; a "
-    "longer --budget narrows the interval.",
-    launched="{launches} launches of each",
-)
-_STORED = _Words(
-    header=[
-        "benchmark", "base cost", "head cost", "head / base", "verdict", "base ms", "head ms",
-    ],
-    note="Cost: multiples of a plain gradient measured in the same session; the verdict is on it. "
-    "Milliseconds are of different days: advice only. Intervals: 99 %, for all lines together, and "
-    "for what launches of today differ by: the file is taken to be one more of them. What moves "
-    "costs from day to day is not in them; two revisions in one session are safer.",
-    launched="the suite ran {launches} times",
-)  # fmt: skip
+def of_sides(found: Comparison, commands: Mapping[str, str]) -> Account:
+    """What is said of two sides.
 
-
-def _words(outcome: Outcome) -> _Words:
-    return _STORED if outcome.unit == COSTS else _SIDES
-
-
-def note(outcome: Outcome) -> str:
-    """What the columns of the table mean."""
-    return _words(outcome).note
-
-
-def table(outcome: Outcome) -> tuple[list[str], list[list[str]]]:
-    """The lines of a comparison as text; of two sides also what exists on one only."""
-    header = list(_words(outcome).header)
-    if outcome.unit == COSTS:
-        return header, [
+    Args:
+        found: As they were measured.
+        commands: By benchmark, what measures it again.
+    """
+    outcome = found.outcome
+    one_sided = {"appeared": outcome.appeared, "vanished": outcome.vanished}
+    until = "every line was decided" if outcome.decided else "the time budget was spent"
+    return Account(
+        outcome=outcome,
+        table=(
+            _HEADER,
             [
-                _bracketed(line.benchmark),
-                f"{line.base:.3f}×",
-                f"{line.head:.3f}×",
-                ratio(line),
-                line.verdict,
-                milliseconds(line.base_s),
-                milliseconds(line.head_s),
-            ]
-            for line in outcome.lines
-        ]
-    body = [
-        [
-            line.benchmark,
-            line.quantity,
-            milliseconds(line.base),
-            milliseconds(line.head),
-            ratio(line),
-            line.verdict,
-        ]
-        for line in outcome.lines
-    ]
-    body += [[name, "", "–", "", "", "appeared"] for name in outcome.appeared]
-    body += [[name, "", "", "–", "", "vanished"] for name in outcome.vanished]
-    return header, body
+                *([line.benchmark, line.quantity, *_judged(line)] for line in outcome.lines),
+                *([name, "", "–", "", "", "appeared"] for name in outcome.appeared),
+                *([name, "", "", "–", "", "vanished"] for name in outcome.vanished),
+            ],
+        ),
+        note=_NOTE,
+        answer=_answer(
+            outcome,
+            f"{outcome.launches} launches of each in {outcome.elapsed_s:.0f} s, until {until}",
+            *(f"{len(names)} {what}" for what, names in one_sided.items() if names),
+        ),
+        worst=_worst(outcome),
+        remarks=[
+            *(
+                f"{name} {what}: {why}"
+                for what in one_sided
+                for name, why in one_sided[what].items()
+            ),
+            _measured_on(found),
+        ],
+        commands=[f"{name}: `{command}`" for name, command in commands.items()],
+        document=_document(outcome)
+        | one_sided
+        | {
+            "head": outcome.head,
+            "when": found.when,
+            "machine": found.machine,
+            "decided": outcome.decided,
+            "sides": found.described,
+            "data": found.data,
+            "commands": dict(commands),
+            "blocks_s": {
+                name: [launch.tolist() for launch in launches]
+                for name, launches in found.blocks.items()
+            },
+        },
+    )
 
 
-def ratio(line: Line) -> str:
+def of_file(outcome: Outcome, command: str) -> Account:
+    """What is said of the present code against a stored file of the suite.
+
+    Args:
+        outcome: What was found.
+        command: What measures it again.
+    """
+    one_sided = {"appeared": outcome.appeared, "vanished": outcome.vanished}
+    return Account(
+        outcome=outcome,
+        table=(
+            _FILE_HEADER,
+            [
+                [_bracketed(n.benchmark), *_judged(n), *map(milliseconds, (n.base_s, n.head_s))]
+                for n in outcome.lines
+            ],
+        ),
+        note=_FILE_NOTE,
+        answer=_answer(
+            outcome, f"the suite ran {outcome.launches} times in {outcome.elapsed_s:.0f} s"
+        ),
+        remarks=[_listed(what, names) for what, names in one_sided.items() if names],
+        commands=[f"`{command}`"],
+        document=_document(outcome)
+        | {what: list(names) for what, names in one_sided.items()}
+        | {"command": command},
+    )
+
+
+def markdown(account: Account) -> str:
+    """A comment for a pull request."""
+    marks = {"slower": "🔴 slower", "faster": "🟢 faster"}
+    lines = [f"### optbench: {_headline(account.outcome)}", ""]
+    worst = (f"**{text}**" for text in account.worst)
+    for text in (account.answer, *worst, *account.remarks):
+        lines += [text, ""]
+    header, body = account.table
+    for row in (header, ["---"] * len(header), *body):
+        lines.append("| " + " | ".join(_cell(marks.get(cell, cell)) for cell in row) + " |")
+    lines += ["", account.note, ""]
+    if complaints := account.outcome.complaints:
+        lines += ["Timings may be spoilt:", "", *(f"- {text}" for text in complaints), ""]
+    lines += ["To reproduce:", "", *(f"- {command}" for command in account.commands)]
+    return "\n".join(lines) + "\n"
+
+
+def _judged(line: Line) -> list[str]:
+    """Base, head, their ratio and the verdict."""
+    shown = milliseconds if line.unit == "s" else "{:.3f}×".format
+    return [shown(line.base), shown(line.head), _ratio(line), line.verdict]
+
+
+def _ratio(line: Line) -> str:
     """Ratio and interval."""
     estimate = line.estimate
     return f"{estimate.ratio:.3f} ({estimate.low:.3f}–{estimate.high:.3f})"
 
 
-def sentences(outcome: Outcome) -> list[str]:
-    """The answer in words, the whole of it first."""
-    found = [_sentence(outcome), *worst(outcome), *one_sided(outcome)]
-    return [*found, measured_on(outcome)] if outcome.data else found
-
-
-def _sentence(outcome: Outcome) -> str:
+def _answer(outcome: Outcome, how: str, *more: str) -> str:
     counted = Counter(line.verdict for line in outcome.lines)
-    parts = [f"{count} {verdict}" for verdict, count in counted.items()]
-    launched = _words(outcome).launched.format(launches=outcome.launches)
-    until = ""
-    if outcome.unit != COSTS:
-        parts += [f"{len(outcome.appeared)} appeared"] if outcome.appeared else []
-        parts += [f"{len(outcome.vanished)} vanished"] if outcome.vanished else []
-        how = "every line was decided" if outcome.decided else "the time budget was spent"
-        until = f", until {how}"
-    return (
-        f"{outcome.head} against {outcome.base}: {', '.join(parts)}; {launched} in "
-        f"{outcome.elapsed_s:.0f} s{until}."
-    )
+    parts = [*(f"{count} {verdict}" for verdict, count in counted.items()), *more]
+    return f"{outcome.head} against {outcome.base}: {', '.join(parts)}; {how}."
 
 
-def one_sided(outcome: Outcome) -> list[str]:
-    """What exists on one side only: why the other lacks it, or which of a file's many it is."""
-    both = (("appeared", outcome.appeared), ("vanished", outcome.vanished))
-    if outcome.unit != COSTS:
-        return [f"{name} {what}: {why}" for what, names in both for name, why in names.items()]
+def _worst(outcome: Outcome) -> list[str]:
+    """One sentence per benchmark that got slower, naming the phase that costs most time."""
     found = []
-    for (what, names), where in zip(both, ("not in the file", "only in the file"), strict=True):
-        if names:
-            shown = ", ".join(_bracketed(name) for name in list(names)[:_SHOWN])
-            more = len(names) - _SHOWN
-            rest = f" and {more} more (--json lists them)" if more > 0 else ""
-            found.append(f"{len(names)} {what} ({where}): {shown}{rest}.")
+    for name in dict.fromkeys(line.benchmark for line in outcome.slower):
+        lines = {line.quantity: line for line in outcome.lines if line.benchmark == name}
+        phase = blamed(
+            [line.base for line in lines.values()],
+            [line.estimate.ratio for line in lines.values()],
+            [line.verdict for line in lines.values()],
+        )
+        if phase is None:
+            found.append(f"{name} is slower: {_ratio(lines['total'])}; no phase stands out.")
+            continue
+        added_s = lines[phase].base * (lines[phase].estimate.ratio - 1)
+        found.append(
+            f"{name} is slower in {phase}: {_ratio(lines[phase])}, "
+            f"{milliseconds(added_s)} ms more per iteration."
+        )
     return found
 
 
-def measured_on(outcome: Outcome) -> str:
+def _measured_on(found: Comparison) -> str:
     """Device and data of the benchmarks, and the libraries in which the sides differ."""
-    text = "Measured on " + "; ".join(dict.fromkeys(outcome.data.values())) + "."
-    base, head = (outcome.described[side]["versions"] for side in ("base", "head"))
+    text = "Measured on " + "; ".join(dict.fromkeys(found.data.values())) + "."
+    base, head = (found.described[side]["versions"] for side in ("base", "head"))
     differing = [
         f"{name} {base.get(name, 'absent')} and {head.get(name, 'absent')}"
         for name in dict.fromkeys((*base, *head))
@@ -143,97 +205,40 @@ def measured_on(outcome: Outcome) -> str:
     return f"{text} Base and head have {', '.join(differing)}." if differing else text
 
 
-def worst(outcome: Outcome) -> list[str]:
-    """One sentence per benchmark that got slower, naming the phase that costs most time.
-
-    None of a stored file's: each of its benchmarks is one phase.
-    """
-    found = []
-    for name in dict.fromkeys(line.benchmark for line in outcome.slower):
-        lines = {line.quantity: line for line in outcome.lines if line.benchmark == name}
-        if outcome.unit == COSTS:
-            continue
-        phase = blamed(
-            [line.base for line in lines.values()],
-            [line.estimate.ratio for line in lines.values()],
-            [line.verdict for line in lines.values()],
-        )
-        if phase is None:
-            found.append(f"{name} is slower: {ratio(lines['total'])}; no phase stands out.")
-            continue
-        added_s = lines[phase].base * (lines[phase].estimate.ratio - 1)
-        found.append(
-            f"{name} is slower in {phase}: {ratio(lines[phase])}, "
-            f"{milliseconds(added_s)} ms more per iteration."
-        )
-    return found
+def _listed(what: str, names: Mapping[str, str]) -> str:
+    """The first of the benchmarks that one side of many lacks, with the reason they all have."""
+    shown = ", ".join(_bracketed(name) for name in [*names][:_SHOWN])
+    more = len(names) - _SHOWN
+    rest = f" and {more} more (--json lists them)" if more > 0 else ""
+    return f"{len(names)} {what} ({next(iter(names.values()))}): {shown}{rest}."
 
 
-def markdown(outcome: Outcome, commands: Mapping[str, str]) -> str:
-    """A comment for a pull request.
-
-    Args:
-        outcome: What was found.
-        commands: By benchmark, what measures it again; by nothing, what measures all.
-    """
-    marks = {"slower": "🔴 slower", "faster": "🟢 faster"}
-    lines = [f"### optbench: {_headline([line.verdict for line in outcome.lines])}", ""]
-    slower = worst(outcome)
-    for sentence in sentences(outcome):
-        lines += [f"**{sentence}**" if sentence in slower else sentence, ""]
-    header, body = table(outcome)
-    for row in (header, ["---"] * len(header), *body):
-        lines.append("| " + " | ".join(_cell(marks.get(cell, cell)) for cell in row) + " |")
-    lines += ["", note(outcome), ""]
-    if outcome.complaints:
-        lines += ["Timings may be spoilt:", "", *(f"- {text}" for text in outcome.complaints), ""]
-    again = [f"{name}: `{text}`" if name else f"`{text}`" for name, text in commands.items()]
-    lines += ["To reproduce:", "", *(f"- {text}" for text in again)]
-    return "\n".join(lines) + "\n"
-
-
-def document(outcome: Outcome, commands: Mapping[str, str]) -> dict[str, Any]:
-    """Everything, raw block times included, as JSON takes it; see :func:`markdown`."""
-    stored = outcome.unit == COSTS
-    common = {
+def _document(outcome: Outcome) -> dict[str, Any]:
+    """What every kind of comparison tells a program."""
+    return {
         "base": outcome.base,
+        "slower": sorted({line.benchmark for line in outcome.slower}),
         "lines": [_line(line) for line in outcome.lines],
-        "appeared": list(outcome.appeared) if stored else outcome.appeared,
-        "vanished": list(outcome.vanished) if stored else outcome.vanished,
         "launches": outcome.launches,
         "elapsed_s": outcome.elapsed_s,
         "budget_s": outcome.budget_s,
         "complaints": outcome.complaints,
-        "slower": sorted({line.benchmark for line in outcome.slower}),
-    }
-    if stored:
-        return common | {"command": commands[""]}
-    return common | {
-        "head": outcome.head,
-        "when": outcome.when,
-        "machine": outcome.machine,
-        "decided": outcome.decided,
-        "sides": outcome.described,
-        "data": outcome.data,
-        "commands": dict(commands),
-        "blocks_s": {
-            name: [launch.tolist() for launch in launches]
-            for name, launches in outcome.blocks.items()
-        },
     }
 
 
 def _line(line: Line) -> dict[str, Any]:
-    """A line with the names that programs know: a suite's benchmark is one phase, with costs."""
-    facts = asdict(line)
-    base, head = facts.pop("base"), facts.pop("head")
-    if facts.pop("unit") == COSTS:
-        facts |= {"phase": facts.pop("quantity"), "base_cost": base, "head_cost": head}
-    return facts
+    """A line by the names that programs know: those of costs and of seconds differ."""
+    fields = asdict(line)
+    base, head, unit = (fields.pop(name) for name in ("base", "head", "unit"))
+    if unit == "s":
+        return fields | {"base_s": base, "head_s": head}
+    phase = fields.pop("quantity")
+    return fields | {"phase": phase, "base_cost": base, "head_cost": head}
 
 
-def _headline(verdicts: Sequence[Verdict]) -> str:
+def _headline(outcome: Outcome) -> str:
     """What a whole comparison comes to."""
+    verdicts = {line.verdict for line in outcome.lines}
     if "slower" in verdicts:
         return "slower"
     if "undecided" in verdicts:

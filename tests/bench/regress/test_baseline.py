@@ -102,7 +102,7 @@ def test_what_one_side_lacks_is_listed(tmp_path: Path, compare: Any) -> None:
     base = stored(tmp_path, {"sgd": 1.0, "gone": 1.0})
     outcome = compare(base, FakeSuite(tmp_path, {"sgd": 1.0, "new": 1.0}))
     assert len(outcome.vanished) == len(outcome.appeared) == 4
-    appeared, vanished = presentation.one_sided(outcome)
+    appeared, vanished = presentation.of_file(outcome, "x").remarks
     assert appeared.startswith("4 appeared (not in the file): mnist_cnn-cpu-new-forward, ")
     assert vanished.startswith("4 vanished (only in the file): mnist_cnn-cpu-gone-forward, ")
 
@@ -127,7 +127,9 @@ def test_another_machine_or_library_is_refused_with_the_fields_named(
     outcome = compare(base, suite, any_machine=True)
     differing = [text for text in outcome.complaints if "differ in" in text]
     assert len(differing) == 2
-    assert "differ in threads (8, now 2)" in presentation.markdown(outcome, {"": "x"})
+    assert "differ in threads (8, now 2)" in presentation.markdown(
+        presentation.of_file(outcome, "x")
+    )
 
 
 def test_other_data_is_refused(tmp_path: Path, compare: Any) -> None:
@@ -211,6 +213,6 @@ def test_few_rounds_and_an_overrun_budget_are_said_beside_the_verdict(
     tmp_path: Path, compare: Any
 ) -> None:
     outcome = compare(stored(tmp_path, {"sgd": 1.0}), FakeSuite(tmp_path, {"sgd": 1.0}))
-    text = presentation.markdown(outcome, {"": "x"})
+    text = presentation.markdown(presentation.of_file(outcome, "x"))
     assert "- the file has only 7 rounds of a benchmark: take at least 10" in text
     assert "- the least of 5 runs of the suite took" in text
