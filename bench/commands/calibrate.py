@@ -1,6 +1,5 @@
 """``optbench calibrate``: how often ``optbench regress`` is right on this machine."""
 
-import contextlib
 import json
 import os
 import sys
@@ -39,11 +38,11 @@ def calibrate(
     Each trial compares the code with itself (A with A'), and with itself plus a known delay in one
     phase. Stored trials are not measured again: after Ctrl-C the same command goes on.
     """
+    from bench.commands.progress import LaunchProgress
     from bench.machine import environment
     from bench.regress import configuration
     from bench.regress.calibration import trials as calibration
     from bench.regress.launch import Side
-    from bench.regress.progress import LaunchProgress
 
     if trials < 1:
         raise UsageError(f"trials={trials} is not valid: it is a whole number >= 1.")
@@ -63,11 +62,14 @@ def calibrate(
     with shared.ended_by_signals():
         settings = calibration.open_folder(results, side, fields, benchmark)
         missing = calibration.missing(results, trials)
-        progress = LaunchProgress(console.errors(), "Measuring trials", len(missing))
-        with progress if missing else contextlib.nullcontext():
-            for number in missing:
-                calibration.measure(settings, number, side, benchmark, results, progress.launched)
-                progress.finished()
+        if missing:
+            with console.Bar(console.errors()) as bar:
+                progress = LaunchProgress(bar, "Measuring trials", len(missing))
+                for number in missing:
+                    calibration.measure(
+                        settings, number, side, benchmark, results, progress.launched
+                    )
+                    progress.finished()
     _conclude(settings, results, as_json=as_json)
 
 

@@ -97,9 +97,9 @@ def regress(
     Both sides are launched anew again and again and take turns on short blocks of iterations,
     until every phase of every optimizer has a verdict or the time budget is spent.
     """
+    from bench.commands.progress import LaunchProgress
     from bench.regress import compare as comparing
     from bench.regress import configuration, presentation, sides
-    from bench.regress.progress import LaunchProgress
 
     if as_json and as_markdown:
         raise UsageError("--json and --markdown exclude each other: choose one.")
@@ -138,7 +138,7 @@ def regress(
         specs = [replace(spec, batch_size=batch_size, device=device) for spec in specs]
         names = ", ".join(comparing.key(spec) for spec in specs)
         what = f"Measuring {names}: {head_side.name} against {base_side.name}"
-        with LaunchProgress(console.errors(), what) as progress:
+        with console.Bar(console.errors()) as bar:
             found = comparing.compare(
                 base_side,
                 head_side,
@@ -147,8 +147,8 @@ def regress(
                 budget_s=settings.budget_s,
                 tuned=os.environ.get("OPTBENCH_MALLOC") != "0",
                 own=python is None,
-                on_launch=progress.launched,
-                on_notice=progress.notice,
+                on_launch=LaunchProgress(bar, what).launched,
+                on_notice=bar.note,
             )
     given = {
         "--batch-size": batch_size,
@@ -167,17 +167,17 @@ def regress(
 
 
 def _against_file(path: Path, settings: "Configuration", any_machine: bool) -> "Account":
+    from bench.commands.progress import LaunchProgress
     from bench.regress import against_baseline, baseline, presentation
-    from bench.regress.progress import LaunchProgress
 
     stored = baseline.read(path)
-    with LaunchProgress(console.errors(), f"Running the suite against {path}") as progress:
+    with console.Bar(console.errors()) as bar:
         outcome = against_baseline.compare(
             stored,
             threshold=settings.of,
             budget_s=settings.budget_s,
             any_machine=any_machine,
-            on_launch=progress.launched,
+            on_launch=LaunchProgress(bar, f"Running the suite against {path}").launched,
         )
     return presentation.of_file(outcome, shared.command_line())
 

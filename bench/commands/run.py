@@ -102,8 +102,8 @@ def run(
     from bench.commands.progress import ComparisonProgress
     from bench.training.session import compare
 
-    with ComparisonProgress(console.errors()) as progress:
-        outcome = compare(specs, results, fresh=fresh, observer=progress)
+    with console.Bar(console.errors(), "runs") as bar:
+        outcome = compare(specs, results, fresh=fresh, observer=ComparisonProgress(bar))
     if outcome.interrupted:
         finished = sum(record.status in ("completed", "diverged") for record in outcome.training)
         console.complain(

@@ -101,11 +101,11 @@ def sweep(
     A bare 'optbench sweep' sweeps damping and learning rate of diag_ggn_mc on mnist_cnn. Runs that
     are stored are not run again: after whatever stopped it, the same command goes on.
     """
+    from bench.commands.progress import SweepProgress
     from bench.errors import WorkersError
     from bench.sweeps import file as records
     from bench.sweeps.experiment import Experiment
     from bench.sweeps.experiment_file import read_yaml
-    from bench.sweeps.progress import SweepProgress
     from bench.sweeps.sweep import Sweeper
     from bench.sweeps.worker import Conditions
 
@@ -156,7 +156,7 @@ def sweep(
         )
     at_once = True
     try:
-        with SweepProgress(console.errors(), what.judged_by, pool.width) as progress:
+        with console.Bar(console.errors(), "runs") as bar:
             record = Sweeper(
                 experiment=what,
                 pool=pool,
@@ -164,7 +164,7 @@ def sweep(
                 results=results,
                 data_root=data_root,
                 fresh=fresh,
-                observer=progress,
+                observer=SweepProgress(bar, what.judged_by, pool.width),
             ).run(yaml=yaml, command=shared.command_line())
         at_once = False
     except KeyboardInterrupt:

@@ -35,8 +35,9 @@ def shorten(text: str, length: int) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """A count with its noun, such as ``1 run`` or ``3 runs``."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    """A count with its noun, such as ``1 run``, ``3 runs`` or ``3 launches``."""
+    ending = "es" if noun.endswith("ch") else "s"
+    return f"{count} {noun}{'' if count == 1 else ending}"
 
 
 def escape_markdown(text: str) -> str:

@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bench.support.text import escape_markdown, plain, shorten
+from bench.support.text import escape_markdown, plain, plural, shorten
 from tests.bench.report.documents import HOSTILE
 
 
@@ -58,3 +58,12 @@ def test_long_text_ends_in_an_ellipsis(text: str, short: str) -> None:
 )
 def test_nothing_becomes_markup_or_a_link(text: str, shown: str) -> None:
     assert escape_markdown(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("count", "noun", "shown"),
+    [(0, "run", "0 runs"), (1, "run", "1 run"), (2, "run", "2 runs"), (1, "launch", "1 launch"),
+     (5, "launch", "5 launches")],
+)  # fmt: skip
+def test_a_noun_agrees_with_its_count(count: int, noun: str, shown: str) -> None:
+    assert plural(count, noun) == shown
