@@ -125,7 +125,8 @@ def test_a_sweep_tells_its_data_its_size_and_the_best_so_far(
     ]
     blank = made_record()
     shown.planned([(cell, blank) for cell in cells], 1)
-    for cell, score in zip(cells, (0.5, 0.25, "diverged"), strict=True):
+    scores: list[float | str] = [0.5, 0.25, "diverged"]
+    for cell, score in zip(cells, scores, strict=True):
         shown.finished(cell, made_record(wall_s=8.0), score)
     shown.planned([], 3)
     data, *lines = told(written)

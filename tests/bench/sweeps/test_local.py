@@ -1,12 +1,17 @@
 """Workers of this machine. The processes are real."""
 
+import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from bench.sweeps import local
@@ -91,6 +96,23 @@ def test_ctrl_c_is_held_while_a_process_starts() -> None:
     assert done == ["all of it"]
     assert signal.getsignal(signal.SIGINT) is before
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_a_pool_that_ends_at_once_takes_its_own_processes_with_it_and_nobody_elses() -> None:
+    other = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(600,))
+    other.start()
+    pool = LocalPool(2, start_local_worker, [])
+    try:
+        pids = {pool.submit(os.getpid).result(timeout=60) for _ in range(2)}
+        endless = pool.submit(time.sleep, 600)
+        pool.close(at_once=True)
+        with pytest.raises((BrokenProcessPool, CancelledError)):
+            endless.result(timeout=60)
+        assert not any(psutil.pid_exists(pid) for pid in pids)
+        assert other.is_alive()
+    finally:
+        other.kill()
+        other.join()
 
 
 def test_several_processes_share_the_machine() -> None:
