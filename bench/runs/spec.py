@@ -73,7 +73,7 @@ class RunSpec:
         for name in ("problem", "optimizer"):
             _require_named(name, getattr(self, name))
         if not self.label:
-            object.__setattr__(self, "label", _called(self.optimizer))
+            object.__setattr__(self, "label", called(self.optimizer))
         object.__setattr__(self, "hyperparameters", dict(self.hyperparameters))
         if self.iterations is None and self.seconds is None:
             raise UsageError("A run needs a budget: iterations, seconds, or both.")
@@ -123,7 +123,8 @@ def _require_named(name: str, value: object) -> None:
     )
 
 
-def _called(optimizer: str | Callable[..., Any] | OptimizerSpec) -> str:
+def called(optimizer: str | Callable[..., Any] | OptimizerSpec) -> str:
+    """The label of a run that is given none: the optimizer's name, or its class's."""
     if isinstance(optimizer, str):
         return optimizer
     return optimizer.name if isinstance(optimizer, OptimizerSpec) else optimizer.__name__

@@ -9,11 +9,12 @@ from bench.recommend.swept import NOT_RUN, Swept, Trial
 from bench.runs import settings as options
 from bench.runs.record import DONE, RunRecord
 from bench.runs.settings import setting_key
+from bench.support.text import plural
 from bench.sweeps.experiment import Arm, Cell
 from bench.sweeps.file import SweepRecord
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Outcome:
     """A sweep with its results.
 
@@ -28,6 +29,12 @@ class Outcome:
     swept: Sequence[Swept]
     full: Sequence[tuple[Cell, RunRecord]] = field(default_factory=list)
     failed: Sequence[tuple[Cell, RunRecord]] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        """Which sweep it is, and how much of it there is."""
+        labels = ", ".join(swept.label for swept in self.swept)
+        runs = f"{plural(len(self.full), 'finished run')}, {len(self.failed)} failed"
+        return f"<Sweep {self.record.experiment.name}: {labels}; {runs}>"
 
     @property
     def shared(self) -> bool:

@@ -115,6 +115,11 @@ def _prepared(spec: RunSpec) -> "Prepared":
     return replace(known, asked=spec, resolved=replace(known.resolved, seed=spec.seed))
 
 
+def forget() -> None:
+    """Prepare everything anew: what names lead to may be something else by now."""
+    _PREPARED.clear()
+
+
 def run(spec: RunSpec, expected: str, conditions: Conditions) -> RunRecord:
     """Run one cell.
 
