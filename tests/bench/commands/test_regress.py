@@ -143,12 +143,6 @@ def test_a_step_that_raises_is_told_with_its_reason(repository: Path) -> None:
     assert f"({repository}/mine.py, line 12)" in said
 
 
-def test_code_that_no_side_holds_is_refused(repository: Path) -> None:
-    code, said = one_line(repository, "HEAD", "-o", "torch.optim:NAdam", *QUICK)
-    assert code == 2
-    assert "quadratic/NAdam is not compared: none of its code comes from either side's" in said
-
-
 def test_debug_shows_the_traceback_of_the_code_under_test(repository: Path) -> None:
     commit(repository, "raises", mine=stepping("raise ValueError('no way')"))
     code = "from bench.cli import main; main()"
@@ -172,19 +166,6 @@ def test_a_commit_hook_may_compare(repository: Path) -> None:
     commit(repository, "changed", mine=changed, other="ONE = 1\n")
     assert git(repository, "show", "--stat", "--format=", "HEAD").count("|") == 2
     assert git(repository, "status", "--porcelain") == ""
-
-
-def test_nothing_in_common_is_refused(repository: Path) -> None:
-    commit(repository, "second", new=OPTIMIZER.replace("class Mine", "class New"))
-    code, said = one_line(repository, "HEAD~1", "-o", "new:New", *QUICK)
-    assert code == 2
-    assert "no benchmark in common: quadratic/New appeared (base: " in said
-
-
-def test_a_name_that_exists_nowhere_is_refused(repository: Path) -> None:
-    code, said = one_line(repository, "HEAD", "-o", "mine:Your", *QUICK)
-    assert code == 2
-    assert "exists on neither side" in said
 
 
 @pytest.mark.parametrize(

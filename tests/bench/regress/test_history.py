@@ -17,8 +17,8 @@ from bench.runs import store
 from bench.runs.record import RunRecord
 from bench.support import console
 from tests.bench.records import made_record
+from tests.bench.regress.baselines import document
 from tests.bench.regress.repositories import OPTIMIZER, commit, made
-from tests.bench.regress.test_baseline import document
 
 
 @pytest.fixture

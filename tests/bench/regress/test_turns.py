@@ -1,12 +1,15 @@
-"""Blocks: how long they are, and in which order they run."""
+"""Blocks: how long they are, in which order they run, and which periods of work they hold."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench.regress.turns import Arm, Plan, plan, take_turns
+from bench.regress.launch import Worker
+from bench.regress.turns import Arm, Plan, period, plan, take_turns
 from bench.statistics.launches import QUANTITIES, launch_effect, totals
+from tests.bench.regress.workers import setup, side
 
 
 @pytest.mark.parametrize("iteration_s", [2e-4, 2e-3, 17e-3, 35e-3, 140e-3, 3.0])
@@ -18,16 +21,16 @@ def test_blocks_are_long_enough_and_each_arm_is_first_as_often_as_last(iteration
     assert planned.iterations * iteration_s >= 0.1 or planned.iterations >= 10
 
 
-@pytest.mark.parametrize(("period", "iterations"), [(1, 10), (4, 12), (5, 10), (30, 30)])
-def test_blocks_hold_whole_periods(period: int, iterations: int) -> None:
-    planned = plan(17e-3, period)
+@pytest.mark.parametrize(("every", "iterations"), [(1, 10), (4, 12), (5, 10), (30, 30)])
+def test_blocks_hold_whole_periods(every: int, iterations: int) -> None:
+    planned = plan(17e-3, every)
     assert (planned.iterations, planned.even) == (iterations, True)
     assert planned.turns >= 4
 
 
-@pytest.mark.parametrize("period", [None, 100])
-def test_a_period_that_is_unknown_or_takes_too_long_is_told(period: int | None) -> None:
-    planned = plan(17e-3, period)
+@pytest.mark.parametrize("every", [None, 100])
+def test_a_period_that_is_unknown_or_takes_too_long_is_told(every: int | None) -> None:
+    planned = plan(17e-3, every)
     assert (planned.iterations, planned.even) == (10, False)
 
 
@@ -116,3 +119,45 @@ def test_arms_of_one_process_are_kept_apart_by_the_other_process() -> None:
     blocks = take_turns(four, Plan(warm=2, iterations=3, turns=2))
     assert "".join(order) == "abA1B2aB2aB2aB2aB2aB2A1"
     assert blocks[:, :, 0, 0].tolist() == [[1.0, 2.0, 2.5, 3.0]] * 2
+
+
+@pytest.mark.parametrize("every", [1, 2, 5, 13, 30])
+@pytest.mark.parametrize("offset", [0, 3])
+def test_a_period_that_is_seen_twice_is_found(every: int, offset: int) -> None:
+    counts = [20 + 7 * ((n + offset) % every == 0) for n in range(2 * every + 3)]
+    counts[0] += 100  # buffers are made
+    assert period(counts) == every
+
+
+def test_two_kinds_of_rare_work_have_a_common_period() -> None:
+    assert period([10 + 2 * (n % 2 == 0) + 5 * (n % 3 == 0) for n in range(40)]) == 6
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        [10] * 20 + [30] + [10] * 15,  # once: it may come again after 16 or after 100
+        [10, 11, 10, 13, 12, 10, 15, 11, 19, 10, 12, 14],  # at random
+    ],
+)
+def test_no_period_is_made_up(counts: list[int]) -> None:
+    assert period(counts) is None
+
+
+def test_too_few_iterations_to_tell_count_as_alike() -> None:
+    assert period([50, 10, 10]) == 1
+
+
+@pytest.mark.parametrize(("every", "expected"), [(1, 1), (4, 4)])
+def test_a_refreshed_curvature_shows_in_the_counts_of_a_worker(every: int, expected: int) -> None:
+    request = setup(
+        problem="mnist_logreg",
+        optimizer="diag_ggn_exact",
+        hyperparameters={"update_every": every},
+    )
+    with Worker(side(Path.cwd()), request) as worker:
+        worker.ready()
+        counts = worker.operations(0)
+        assert len(worker.block(0, 1, 2)) == 2  # and it goes on
+    assert len(counts) >= 2 * every + 3
+    assert period(counts) == expected

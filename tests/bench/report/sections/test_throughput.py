@@ -1,13 +1,20 @@
 """What is said of throughput: over time, in the suite, and how sure verdicts are."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
+from bench.errors import DamagedRecordWarning
+from bench.regress.calibration import judgements as judging
 from bench.regress.history import Change, Series
 from bench.report.document import Figures, Paragraph, Table
+from bench.report.figures import calibration as figure
 from bench.report.sections import throughput
 from tests.bench.records import made_record
+from tests.bench.regress.calibration.trials import made_settings, made_trial
 from tests.bench.report.cases import made
 
 
@@ -100,3 +107,28 @@ def test_without_files_there_is_no_suite() -> None:
 
 def test_a_folder_without_a_calibration_says_nothing_of_one(tmp_path: Path) -> None:
     assert throughput.calibration(tmp_path) is None
+
+
+@pytest.fixture
+def concluded(tmp_path: Path) -> Path:
+    """The folder of a calibration with one trial, as far as a report reads it."""
+    settings = made_settings()
+    trial = made_trial(0, settings, 0.01)
+    judgements = judging.judge(trial, settings)
+    (tmp_path / "settings.json").write_text(json.dumps(asdict(settings)))
+    figure.write(tmp_path, [trial], judgements, "a title")
+    return tmp_path
+
+
+def test_a_report_says_what_was_calibrated(concluded: Path) -> None:
+    section = throughput.calibration(concluded)
+    assert section is not None
+    (first, *_) = section.blocks
+    assert isinstance(first, Table)
+    assert first.caption == "sgd on quadratic, 1 trial, 40 s per comparison"
+
+
+def test_a_report_leaves_out_a_calibration_without_settings(concluded: Path) -> None:
+    (concluded / "settings.json").unlink()
+    with pytest.warns(DamagedRecordWarning, match=r"Skipped: .* it has no settings\.json"):
+        assert throughput.calibration(concluded) is None

@@ -1,0 +1,102 @@
+"""Two sides are compared where both have the same benchmark; everything else is told apart."""
+
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.errors import SideError, UsageError
+from bench.regress.compare import Comparison, compare, own_optimizers
+from bench.regress.launch import Side
+from bench.runs.spec import RunSpec
+from bench.statistics.launches import QUANTITIES
+from tests.bench.regress.repositories import OPTIMIZER
+from tests.bench.regress.workers import side
+
+NEW = OPTIMIZER.replace("class Mine", "class New")
+
+
+def compared(
+    folder: Path,
+    *optimizers: str,
+    head: dict[str, str],
+    hyperparameters: dict[str, Any] | None = None,
+    **options: Any,
+) -> Comparison:
+    """Compare a base that holds ``mine`` with another side, on the smallest problem."""
+    sides: dict[str, Side] = {}
+    for name, modules in (("base", {"mine": OPTIMIZER}), ("head", head)):
+        (folder / name).mkdir()
+        for module, source in modules.items():
+            (folder / name / f"{module}.py").write_text(textwrap.dedent(source))
+        sides[name] = replace(side(folder / name), name=f"the {name}")
+    specs = [
+        RunSpec(
+            problem="quadratic",
+            optimizer=optimizer,
+            hyperparameters=hyperparameters or {},
+            eval_every=0,
+            device="cpu",
+        )
+        for optimizer in optimizers
+    ]
+    defaults: dict[str, Any] = {
+        "threshold": lambda *_: 3.0, "budget_s": 0.5, "tuned": False, "own": True,
+        "on_launch": lambda *_: None, "on_notice": lambda _: None,
+    }  # fmt: skip
+    return compare(sides["base"], sides["head"], specs, **(defaults | options))
+
+
+def test_what_both_sides_have_is_measured_and_what_one_lacks_is_named(tmp_path: Path) -> None:
+    notices: list[str] = []
+    found = compared(
+        tmp_path, "mine:Mine", "new:New",
+        head={"mine": OPTIMIZER, "new": NEW}, on_notice=notices.append,
+    )  # fmt: skip
+    outcome = found.outcome
+    assert list(outcome.appeared) == ["quadratic/new:New"]
+    assert outcome.appeared["quadratic/new:New"].startswith("Cannot import 'new'")
+    assert [(line.benchmark, line.quantity) for line in outcome.lines] == [
+        ("quadratic/mine:Mine", quantity) for quantity in QUANTITIES
+    ]
+    forward, backward, step, total = (line.base for line in outcome.lines)
+    assert 0 < max(forward, backward, step) < total < 0.1
+    assert [blocks.shape[1:] for blocks in found.blocks["quadratic/mine:Mine"]] == [(2, 4)] * 5
+    assert outcome.launches == 5
+    (notice,) = notices  # five launches of two processes take longer than half a second
+    assert notice.startswith("The least, 5 launches of each side, takes about ")
+    assert any(text.startswith("the least of 5 launches took ") for text in outcome.complaints)
+
+
+def test_nothing_in_common_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        UsageError, match=r"no benchmark in common: quadratic/new:New appeared \(base:"
+    ):
+        compared(tmp_path, "new:New", head={"new": NEW})
+
+
+def test_a_name_that_exists_nowhere_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="quadratic/mine:Your exists on neither side"):
+        compared(tmp_path, "mine:Your", head={"mine": OPTIMIZER})
+
+
+def test_code_that_no_side_holds_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="none of its code comes from either side's folders"):
+        compared(tmp_path, "torch.optim:NAdam", head={})
+
+
+def test_the_side_that_does_not_start_is_named_with_its_reason(tmp_path: Path) -> None:
+    told = "the head: quadratic/mine:Mine does not start: Cannot import 'mine'.*SyntaxError"
+    with pytest.raises(SideError, match=told):
+        compared(tmp_path, "mine:Mine", head={"mine": "def broken(:\n"})
+
+
+def test_what_both_sides_refuse_alike_is_wrong_usage(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"^quadratic/mine:Mine: "):
+        compared(tmp_path, "mine:Mine", head={"mine": OPTIMIZER}, hyperparameters={"lr": "x"})
+
+
+def test_a_folder_without_registered_optimizers_has_none_of_its_own(tmp_path: Path) -> None:
+    assert own_optimizers(side(tmp_path)) == []
