@@ -1,5 +1,6 @@
 """What a worker does: it builds the benchmarks from its side's code and times blocks of them."""
 
+import contextlib
 import itertools
 import math
 import sys
@@ -119,15 +120,9 @@ class Measuring:
         The first ``warm`` iterations bring the caches and threads back and do not count.
         """
         training, clock = self._trainings[benchmark]
-        if delay is not None:
-            phase, seconds = delay
-            setattr(training, phase, _delayed(getattr(training, phase), seconds))
-        try:
+        with _delayed(training, *delay) if delay else contextlib.nullcontext():
             for _ in range(warm + iterations):
                 training.iterate()
-        finally:
-            if delay is not None:
-                delattr(training, delay[0])
         rows = clock.read()[warm:]
         _require_finite(training)
         return rows
@@ -138,21 +133,19 @@ class Measuring:
         Drawing mini-batches does not count: it does more at the end of an epoch.
         """
         training, clock = self._trainings[benchmark]
-        counter, draw = _Counter(), training.draw
+        counter = _Counter()
 
-        def uncounted() -> None:
+        def uncounted(draw: Callable[[], None]) -> None:
             before = counter.calls
             draw()
             counter.calls = before
 
-        training.draw = uncounted  # type: ignore[method-assign]
         end = time.perf_counter() + _COUNTING_S
         totals = [0]
-        with counter:
+        with counter, training.within("draw", uncounted):
             while len(totals) <= _COUNTED and time.perf_counter() < end:
                 training.iterate()
                 totals.append(counter.calls)
-        del training.draw
         clock.read()
         counts = [after - before for before, after in itertools.pairwise(totals)]
         _require_finite(training)
@@ -273,13 +266,15 @@ def _references(name: str, optimizer: OptimizerSpec) -> list[str]:
     return modules
 
 
-def _delayed(phase: Callable[[], None], seconds: float) -> Callable[[], None]:
-    """The phase, longer by a time spent busily: sleeping is not exact."""
+def _delayed(
+    training: Training, phase: str, seconds: float
+) -> contextlib.AbstractContextManager[None]:
+    """Make a phase longer for a while, by a time spent busily: sleeping is not exact."""
 
-    def delayed() -> None:
-        phase()
+    def delayed(run: Callable[[], None]) -> None:
+        run()
         end = time.perf_counter() + seconds
         while time.perf_counter() < end:
             pass
 
-    return delayed
+    return training.within(phase, delayed)

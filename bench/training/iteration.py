@@ -1,7 +1,9 @@
 """One model in training, phase by phase: what the loop repeats, and what benchmarks time."""
 
+import contextlib
+import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -92,6 +94,21 @@ class Training:
             with torch.no_grad():
                 self.accuracies.append(self._metric(self._outputs, self._targets))
         self._outputs = self._loss = _NOTHING
+
+    @contextlib.contextmanager
+    def within(self, phase: str, around: Callable[[Callable[[], None]], None]) -> Iterator[None]:
+        """Run a phase within something else for a while, as within a count or beside a delay.
+
+        Args:
+            phase: The method: ``draw``, ``forward``, ``backward`` or ``step``.
+            around: Is called in its place, with what runs it.
+        """
+        # An attribute of the instance hides the class's method: outside, there is nothing to ask.
+        setattr(self, phase, functools.partial(around, getattr(self, phase)))
+        try:
+            yield
+        finally:
+            delattr(self, phase)
 
     def _evaluate(self) -> tuple[Tensor, Tensor]:
         """Loss and outputs of the present mini-batch, for a step that asks: part of ``step``."""

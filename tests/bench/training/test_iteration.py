@@ -48,6 +48,45 @@ def test_an_iteration_leaves_one_row_of_the_clock_and_one_loss() -> None:
     assert len(clock.read()) == len(training.losses) == 2
 
 
+@pytest.mark.parametrize("phase", ["draw", "forward", "backward", "step"])
+@pytest.mark.parametrize("optimizer", ["sgd", "diag_ggn_mc"])
+def test_a_phase_runs_within_something_else_for_as_long_as_asked(
+    phase: str, optimizer: str
+) -> None:
+    """It is the same training, and afterwards nothing of it is left."""
+    usual, _ = trained(optimizer)
+    for _ in range(3):
+        usual.iterate()
+    within, _ = trained(optimizer)
+    seen: list[str] = []
+
+    def around(run: Callable[[], None]) -> None:
+        seen.append("before")
+        run()
+        seen.append("after")
+
+    with within.within(phase, around):
+        within.iterate()
+        within.iterate()
+    assert seen == ["before", "after"] * 2
+    assert phase not in vars(within)
+    within.iterate()
+    assert len(seen) == 4
+    for found, reference in zip(parameters(within), parameters(usual), strict=True):
+        assert torch.equal(found, reference)
+
+
+def test_a_phase_is_as_it_was_when_what_runs_around_it_raises() -> None:
+    training, _ = trained("sgd")
+
+    def around(_: Callable[[], None]) -> None:
+        raise ValueError("no way")
+
+    with pytest.raises(ValueError, match="no way"), training.within("step", around):
+        training.iterate()
+    assert "step" not in vars(training)
+
+
 def test_an_optimizer_whose_step_needs_a_closure_is_known() -> None:
     assert trained("torch.optim:LBFGS")[0].needs_closure
     assert not trained("sgd")[0].needs_closure
