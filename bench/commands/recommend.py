@@ -10,6 +10,7 @@ from bench.commands import shared
 from bench.errors import UsageError
 from bench.support import console
 from bench.support.strict_json import with_nulls
+from bench.support.text import plural
 
 if TYPE_CHECKING:
     from bench.sweeps.file import SweepRecord
@@ -46,7 +47,8 @@ def conclude(record: "SweepRecord", results: Path, *, as_json: bool) -> None:
             raise typer.Exit(shared.FAILED)
         raise UsageError(
             f"Sweep '{record.experiment.name}' has no finished run of "
-            f"{record.experiment.iterations} iterations in '{results}': run it again, it goes on."
+            f"{plural(record.experiment.iterations, 'iteration')} in '{results}': run it again, it "
+            "goes on."
         )
     advice = advising.advise(outcome)
     notes = advising.notes(outcome, advice)
@@ -75,10 +77,8 @@ def conclude(record: "SweepRecord", results: Path, *, as_json: bool) -> None:
 
 def _title(outcome: "Outcome", label: str) -> str:
     experiment, (_, first) = outcome.record.experiment, outcome.full[0]
-    return (
-        f"{label} on {experiment.problem}, {experiment.iterations} iterations: "
-        f"{first.data['detail']}"
-    )
+    budget = plural(experiment.iterations, "iteration")
+    return f"{label} on {experiment.problem}, {budget}: {first.data['detail']}"
 
 
 def _tell_failures(outcome: "Outcome", results: Path) -> bool:

@@ -8,6 +8,7 @@ import typer
 from bench.commands import recommend, shared
 from bench.errors import UsageError
 from bench.support import console
+from bench.support.text import plural
 
 if TYPE_CHECKING:
     from bench.sweeps.experiment import Experiment
@@ -151,8 +152,8 @@ def sweep(
     before = records.existing(results, what)
     if before is not None and before.threads != conditions.threads and not fresh:
         console.complain(
-            f"The runs of this sweep that are stored had {before.threads or 'all'} threads, these "
-            f"have {conditions.threads or 'all'}: losses differ with it, so all are run again."
+            f"The runs of this sweep that are stored had {_threads(before.threads)}, these have "
+            f"{conditions.threads or 'all'}: losses differ with it, so all are run again."
         )
     at_once = True
     try:
@@ -180,6 +181,10 @@ def sweep(
     finally:
         pool.close(at_once=at_once)
     recommend.conclude(record, results, as_json=as_json)
+
+
+def _threads(count: int | None) -> str:
+    return plural(count, "thread") if count else "all threads"
 
 
 def _pool(what: "Experiment", jobs: int | None, scheduler: str | None, *, timed: bool) -> "Pool":

@@ -8,6 +8,7 @@ from typing import Any
 import psutil
 
 from bench.machine import environment
+from bench.support.text import plural
 
 _CGROUPS, _MEMBERSHIP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 _CORES = Path("/sys/devices/system/cpu")
@@ -62,9 +63,10 @@ class Watch:
             ("heat", self._overheated, _overheated()),
         ):
             if now > before:
-                found.append(f"{what} throttled the processor {now - before} times")
+                found.append(f"{what} throttled the processor {plural(now - before, 'time')}")
         if self._gpu_throttled:
-            found.append(f"the GPU ran below its clock in {self._gpu_throttled} launches")
+            launches = plural(self._gpu_throttled, "launch")
+            found.append(f"the GPU ran below its clock in {launches}")
         return found
 
 

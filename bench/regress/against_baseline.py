@@ -26,6 +26,7 @@ from bench.regress import baseline
 from bench.regress.baseline import Stored
 from bench.regress.outcome import Line, OnLaunch, Outcome, Threshold, launch_until_decided
 from bench.statistics.launches import Array
+from bench.support.text import plural
 from optimizers import OPTIMIZERS, REGISTRY
 
 _FEW_ROUNDS = 10
@@ -67,7 +68,8 @@ def compare(
     outcome.complaints += [f"machine or libraries differ in {text}" for text in differing]
     if stored.rounds < _FEW_ROUNDS:
         outcome.complaints.append(
-            f"the file has only {stored.rounds} rounds of a benchmark: take at least {_FEW_ROUNDS}"
+            f"the file has only {plural(stored.rounds, 'round')} of a benchmark: take at least "
+            f"{_FEW_ROUNDS}"
         )
     watch, began = Watch(), perf_counter()
     suite = _Suite.matching(stored)

@@ -17,6 +17,7 @@ from bench.regress.turns import Arm, Plan, size, take_turns
 from bench.runs.spec import RunSpec
 from bench.statistics.launches import MIN_LAUNCHES, QUANTITIES, Array, launch_effect, totals
 from bench.support import git
+from bench.support.text import plural
 
 _FEW = 8  # launches: Student's t is wide below
 _UNSTEADY = 0.15
@@ -245,7 +246,9 @@ def _sort_out(
         raise UsageError(f"The two sides have no benchmark in common: {'; '.join(only)}")
     threads = [found.described[side]["threads"] for side in ("base", "head")]
     if threads[0] != threads[1]:
-        found.outcome.complaints.append(f"the base has {threads[0]} threads, the head {threads[1]}")
+        found.outcome.complaints.append(
+            f"the base has {plural(threads[0], 'thread')}, the head {threads[1]}"
+        )
 
 
 def _require_alike(name: str, base: dict[str, Any], head: dict[str, Any], *, own: bool) -> None:

@@ -87,7 +87,7 @@ def test_throttling_while_it_ran_is_told(tmp_path: Path, monkeypatch: pytest.Mon
     write(heat=6)
     assert watch.complaints() == [
         "a control group throttled the processor 2 times",
-        "heat throttled the processor 1 times",
+        "heat throttled the processor 1 time",
     ]
 
 
