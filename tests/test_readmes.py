@@ -50,7 +50,7 @@ class Small:
     """A variant of a command that takes little time.
 
     Attributes:
-        line: The variant.
+        line: The variant; nothing for the command itself.
         shows: What its output has, in this order; runs of blanks and line ends are one blank.
     """
 
