@@ -37,10 +37,17 @@ from optimizers import OPTIMIZERS, REGISTRY
 from tests.bench.sweeps.inline import Here
 
 ROOT = Path(__file__).resolve().parents[1]
-TRACKED = subprocess.run(
-    ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
-    cwd=ROOT, check=True, capture_output=True, text=True,
-).stdout.split()  # fmt: skip
+
+
+def listed(*patterns: str) -> list[str]:
+    """Files that git has, or would have."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns]
+    return subprocess.run(
+        command, cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.splitlines()
+
+
+TRACKED = listed("*.md")
 REFERENCE = ROOT / "results" / "reference"
 READMES = [name for name in TRACKED if Path(name).name == "README.md"]
 
@@ -288,6 +295,18 @@ def test_every_link_and_picture_leads_somewhere(page_name: str) -> None:
         if not path.exists() or (anchor and anchor not in anchors(path)):
             broken.append(target)
     assert broken == []
+
+
+def test_every_committed_picture_is_shown() -> None:
+    """What a command draws again and nothing shows is not committed."""
+    shown = {
+        (ROOT / name).parent / target
+        for name in TRACKED
+        for target in re.findall(r"\]\(([^()\s]+\.png)\)", (ROOT / name).read_text())
+    }
+    shown = {path.resolve() for path in shown}
+    pictures = listed("results/*.png", "results/*.svg", "results/*.pdf")
+    assert [name for name in pictures if ROOT / name not in shown] == []
 
 
 def test_every_command_is_in_the_table_and_the_table_has_no_others() -> None:
