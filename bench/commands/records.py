@@ -10,6 +10,7 @@ from bench.commands import shared
 from bench.errors import unknown
 from bench.support import console
 from bench.support.strict_json import with_nulls
+from bench.support.text import plural
 
 
 @shared.in_one_line
@@ -124,7 +125,7 @@ def show(
             + ", ".join(f"{name} {row[name]:.4g}" for name in record.metrics)
             for row in record.evaluations
         ),
-        "machine": f"{facts['cpu']}, {facts['threads']} threads ({facts['fingerprint']})",
+        "machine": f"{facts['cpu']}, {plural(facts['threads'], 'thread')} ({facts['fingerprint']})",
         "versions": ", ".join(f"{name} {number}" for name, number in facts["versions"].items()),
         "commit": facts["commit"],
     }

@@ -12,6 +12,7 @@ from bench.commands import shared
 from bench.runs.spec import TUTORIAL_ITERATIONS, RunSpec
 from bench.support import console
 from bench.support.strict_json import with_nulls
+from bench.support.text import plural
 
 if TYPE_CHECKING:
     from bench.comparison.summary import Row
@@ -140,7 +141,8 @@ def _conclude(outcome: "Comparison", results: Path, *, as_json: bool) -> None:
         }
         print(json.dumps(with_nulls(document), indent=2, allow_nan=False))
     else:
-        reused = f" ({outcome.reused} runs were stored before)" if outcome.reused else ""
+        were = f"{plural(outcome.reused, 'run')} {'was' if outcome.reused == 1 else 'were'}"
+        reused = f" ({were} stored before)" if outcome.reused else ""
         console.say(f"Records: {store.runs_folder(results)}{reused}")
         console.say(f"Report:  {path}")
     failed = [record for record in outcome.training if record.status == "failed"]

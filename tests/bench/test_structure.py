@@ -146,3 +146,15 @@ def test_help_and_list_import_neither_torch_nor_pandas(arguments: list[str]) -> 
         "try: bench.cli.main()\nexcept SystemExit: pass"
     )
     assert not {"torch", "pandas", "pyarrow", "matplotlib"} & imported_by(statement)
+
+
+def test_every_module_has_a_test_file_of_its_name_in_its_place() -> None:
+    """But for the suite's own test, which pytest collects from ``bench``."""
+    told = [path.relative_to(ROOT) for path in MODULES.values()]
+    lacking = [
+        str(path)
+        for path in told
+        if path.name not in ("__init__.py", "__main__.py", "conftest.py", "test_throughput.py")
+        and not (ROOT / "tests" / path.parent / f"test_{path.name}").is_file()
+    ]
+    assert lacking == []

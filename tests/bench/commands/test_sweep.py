@@ -169,14 +169,6 @@ def test_wrong_usage_is_one_line(tmp_path: Path, arguments: list[str], message: 
     assert not (tmp_path / "results" / "sweeps").exists()
 
 
-def test_nothing_to_recommend_is_told(tmp_path: Path) -> None:
-    finished = optbench(tmp_path, "recommend")
-    assert finished.returncode == 2
-    assert finished.stderr == (
-        "optbench: There is no sweep in 'results': 'optbench sweep' makes one.\n"
-    )
-
-
 class Cluster:
     """A Dask scheduler with two workers, as their own command-line tools start them."""
 

@@ -7,60 +7,22 @@ from typing import Any
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from bench import errors
-from bench.cli import app
 from bench.errors import UsageError
 from bench.regress import history
 from bench.runs import store
 from bench.runs.record import RunRecord
-from bench.support import console
+from tests.bench.commands.typed import optbench
 from tests.bench.records import made_record
 from tests.bench.regress.baselines import document
-from tests.bench.regress.repositories import OPTIMIZER, commit, made
+from tests.bench.regress.sessions import ten_days
 
 
 @pytest.fixture
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Ten sessions, one a day; from the sixth on, SGD takes a half longer, and a commit is why."""
     monkeypatch.chdir(tmp_path)
-    console._console.cache_clear()
-    made(tmp_path, mine=OPTIMIZER)
-    old = commit(tmp_path, "old")
-    new = commit(tmp_path, "slow it down", mine=OPTIMIZER + "# slower\n")
-    for day in range(10):
-        for role, label, factor in (
-            ("training", "sgd", 1.5 if day >= 5 else 1.0),
-            ("plain_gradient", "plain gradient", 1.0),
-        ):
-            phases = (0.001, 0.004 * factor, 0.004 * factor, 0.001 * factor)
-            record = made_record(
-                label=label,
-                phase_s=phases,
-                losses=[1.0] * 20,
-                minutes=24 * 60 * day,
-                role=role,
-                session=f"day {day}",
-                commit=new if day >= 5 else old,
-                run_id=role.replace("_", "x"),
-            )
-            store.save(record, tmp_path / "results")
-    return tmp_path / "results"
-
-
-def optbench(*arguments: str) -> str:
-    result = CliRunner().invoke(app, ["history", *arguments])
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
-def test_the_command_names_the_change_and_its_commits(results: Path) -> None:
-    printed = optbench()
-    assert "optbench run" in printed
-    assert "+4" in printed
-    assert "slow it down" in printed
-    assert (results / "report" / "history-total.png").stat().st_size > 5_000
+    return ten_days(tmp_path)
 
 
 def test_settings_and_threads_are_series_of_their_own(results: Path) -> None:
@@ -89,17 +51,9 @@ def test_points_without_commit_or_plain_gradient_do_no_harm(results: Path) -> No
     (change,) = series.changes
     assert series.points["when"][change.first] == change.when
     assert change.ratio == pytest.approx(1.45, rel=0.01)
-    assert "slow it down" in optbench()
-
-
-def test_json_has_points_and_changes(results: Path) -> None:
-    (series,) = json.loads(optbench("--json"))
-    assert len(series["points"]) == 10
-    assert series["judged"] == "relative"
-    (change,) = series["changes"]
-    assert change["first"] == 5
-    assert change["ratio"] == pytest.approx(14.5 / 10, rel=0.01)
-    assert any("slow it down" in line for line in change["log"])
+    said = optbench("history")
+    assert said.exit_code == 0, said.output
+    assert "slow it down" in said.stdout
 
 
 def test_files_of_the_suite_are_points_too_and_damaged_ones_are_named(
@@ -114,20 +68,6 @@ def test_files_of_the_suite_are_points_too_and_damaged_ones_are_named(
     (adam,) = [item for item in series if "(suite)" in item.name]
     assert adam.points["relative"].tolist() == [1.2]
     assert adam.changes == []
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--phase", "stp"], "Unknown phase 'stp'. Did you mean 'step'?"),
-        (["--results", "nowhere"], "Results folder 'nowhere' does not exist."),
-        (["-o", "sdg"], "Unknown optimizer in 'results': 'sdg'. Did you mean 'sgd'?"),
-    ],
-)
-def test_wrong_usage_is_one_line(results: Path, arguments: list[str], message: str) -> None:
-    result = CliRunner().invoke(app, ["history", *arguments])
-    assert result.exit_code == 2
-    assert message in result.stderr
 
 
 def made_sessions() -> list[RunRecord]:
