@@ -67,7 +67,7 @@ def main() -> None:
     """``pin`` what is installed here, or say what is ``newest``."""
     match sys.argv[1:]:
         case ["pin"]:
-            command = [*_PIP, "freeze", "--exclude-editable"]
+            command = [*_PIP, "freeze", "--exclude", "optbench"]
             said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
             CONSTRAINTS.write_text(_HEAD + said)
         case ["newest"]:
