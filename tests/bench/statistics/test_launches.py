@@ -68,8 +68,9 @@ def simulated(
     hit = generator.random((*size[:3], 1)) < burst_share
     logs += hit * generator.exponential(BURST * noise, hit.shape)
     logs[:, :, 1] += true
-    blocks = np.exp(logs)
-    return np.array([launch_effect(launch[:, 0], launch[:, 1]) for launch in blocks])
+    # Launches as further columns: one call of the estimator instead of one for each of them.
+    blocks = np.moveaxis(np.exp(logs), 0, 2).reshape(TURNS, 2, -1)
+    return launch_effect(blocks[:, 0], blocks[:, 1]).reshape(launches, 4)
 
 
 def test_simulated_launches_scatter_as_measured_ones_do() -> None:
@@ -86,6 +87,14 @@ def test_a_launch_effect_is_the_mean_of_the_middle_half_of_log_ratios() -> None:
         )
         expected = sum(ratios[2:6]) / 4
         assert launch_effect(base, head)[quantity] == pytest.approx(expected, rel=1e-12)
+
+
+def test_columns_are_judged_each_for_itself() -> None:
+    """So that many launches may be judged at once, as the simulations do."""
+    base, head = np.random.default_rng(1).uniform(1, 2, (2, 8, 12))
+    together = launch_effect(base, head)
+    apart = [launch_effect(base[:, n : n + 4], head[:, n : n + 4]) for n in (0, 4, 8)]
+    assert together.tolist() == np.concatenate(apart).tolist()
 
 
 def test_one_burst_does_not_move_a_launch_effect() -> None:
