@@ -97,18 +97,6 @@ def test_recommendations_and_comparisons_never_train() -> None:
     assert strange == set()
 
 
-def test_every_module_has_a_test_file_of_its_name_at_its_place() -> None:
-    """Packages and entry points hold no more than names; the suite's own file is a test itself."""
-    paths = {path.relative_to(ROOT) for path in (ROOT / "bench").rglob("*.py")}
-    missing = [
-        str(path)
-        for path in sorted(paths)
-        if path.name not in ("__init__.py", "__main__.py", "conftest.py", "test_throughput.py")
-        and not (ROOT / "tests" / path.parent / f"test_{path.name}").is_file()
-    ]
-    assert missing == []
-
-
 def imported_by(statement: str) -> set[str]:
     """Top-level and dotted names of all modules that a statement loads in a fresh interpreter."""
     code = f"{statement}\nimport sys\nprint(*sys.modules)"
