@@ -162,7 +162,8 @@ def test_ctrl_c_ends_cleanly_and_the_same_command_resumes(tmp_path: Path) -> Non
     kept = _finished(tmp_path)
     again = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert again.returncode == 0, again.stderr
-    assert f"({kept} runs were stored before)" in again.stdout
+    told = "1 run was" if kept == 1 else f"{kept} runs were"
+    assert f"({told} stored before)" in again.stdout
     assert not list(tmp_path.rglob("*.tmp"))
 
 
