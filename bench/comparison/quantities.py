@@ -68,6 +68,11 @@ def _iteration_s(record: RunRecord) -> float:
     return intervals.per_iteration([record.seconds])
 
 
+def _over(count: float, seconds: float) -> float:
+    """A rate or a multiple; NaN, which is nothing told, of times too short for the clock."""
+    return count / seconds if seconds else math.nan
+
+
 def _per_iteration(key: str, title: str, read: Read) -> Quantity:
     return Quantity(
         key=key,
@@ -132,7 +137,7 @@ QUANTITIES = (
         help="Seconds per iteration as a multiple of a plain gradient: forward and backward of the "
         "same model without curvature, measured right before and after each run.",
         table="cost",
-        read=lambda record, plain_gradient_s: _iteration_s(record) / plain_gradient_s,
+        read=lambda record, plain_gradient_s: _over(_iteration_s(record), plain_gradient_s),
     ),
     Quantity(
         key="samples_per_s",
@@ -143,7 +148,7 @@ QUANTITIES = (
         help="Mini-batch size over seconds per iteration.",
         table="cost",
         brief=True,
-        read=lambda record, _: record.config["batch_size"] / _iteration_s(record),
+        read=lambda record, _: _over(record.config["batch_size"], _iteration_s(record)),
     ),
     *map(_phase, PHASE_COLUMNS),
     Quantity(

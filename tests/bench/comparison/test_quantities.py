@@ -85,6 +85,13 @@ def test_without_a_yardstick_there_is_no_cost() -> None:
     assert "plain_gradients" not in quantities.values(made_record(), math.nan)
 
 
+def test_of_times_too_short_for_the_clock_nothing_is_told_that_divides_by_them() -> None:
+    none = quantities.values(made_record(phase_s=(0.0, 0.0, 0.0, 0.0)), 0.005)
+    assert (none["iteration_s"], none["plain_gradients"]) == (0.0, 0.0)
+    assert "samples_per_s" not in none
+    assert "plain_gradients" not in quantities.values(made_record(), 0.0)
+
+
 @pytest.mark.parametrize(("better", "worst"), [("max", -math.inf), ("min", math.inf)])
 def test_an_evaluation_that_is_nan_is_infinitely_bad(better: str, worst: float) -> None:
     evaluations = [{"iteration": 3.0, "seconds": 0.03, "score": math.nan}]
