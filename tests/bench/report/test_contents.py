@@ -31,6 +31,12 @@ def written(folder: Path, report: Report) -> str:
     return (folder / "report.md").read_text(encoding="utf-8")
 
 
+@pytest.fixture
+def _plain_pdf(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PDF with glyphs as drawings: to cut fonts down takes most of its time, whatever is drawn."""
+    monkeypatch.setitem(writer._STYLE, "pdf.fonttype", 3)
+
+
 def test_a_comparison_has_its_table_and_figures(tmp_path: Path) -> None:
     yardstick = made_record(role="plain_gradient", label="plain gradient", minutes=-1)
     report = made([*comparison(), yardstick])
@@ -78,6 +84,7 @@ def test_the_same_records_give_the_same_bytes(tmp_path: Path) -> None:
         assert path.read_bytes() == other.read_bytes(), path.name
 
 
+@pytest.mark.usefixtures("_plain_pdf")
 @pytest.mark.parametrize(
     "records",
     [
@@ -101,6 +108,7 @@ def test_odd_runs_are_reported(tmp_path: Path, records: list[RunRecord]) -> None
     written(tmp_path / "beside", made([*records, *comparison()]))
 
 
+@pytest.mark.usefixtures("_plain_pdf")
 def test_sixty_optimizers_are_in_the_table_and_twelve_in_the_figures(tmp_path: Path) -> None:
     records = [made_record(label=f"optimizer {n}", losses=[3.0, 1 + n / 60]) for n in range(60)]
     report = made(records)
@@ -135,6 +143,7 @@ def test_a_sweep_has_every_part(tmp_path: Path) -> None:
     assert "Use --set" in " ".join(report.answer)
 
 
+@pytest.mark.usefixtures("_plain_pdf")
 @pytest.mark.parametrize(
     "swept",
     [
