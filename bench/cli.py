@@ -4,7 +4,6 @@ What takes long to import is imported where it is used.
 """
 
 import logging
-import os
 import sys
 import warnings
 from typing import Annotated
@@ -24,7 +23,7 @@ from bench.commands import (
     shared,
     sweep,
 )
-from bench.support import console
+from bench.support import console, importing
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -49,7 +48,7 @@ app.command()(doctor.doctor)
 
 def main() -> None:
     """Entry point of ``optbench``."""
-    sys.path.append(os.getcwd())  # so that '-o mymodule:MyOptimizer' finds what lies here
+    importing.from_here()
     warnings.showwarning = console.show_warning
     logging.basicConfig(format="%(message)s")
     logging.getLogger("bench").setLevel(logging.INFO)

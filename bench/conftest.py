@@ -1,13 +1,12 @@
 """Options and defaults of ``pytest bench/ --benchmark-only``."""
 
-import os
-import sys
 from typing import Any
 
 import pytest
 
 from bench.errors import UsageError
 from bench.machine import allocator, environment
+from bench.support import importing
 from optimizers import REGISTRY
 
 ROUNDS = 30
@@ -52,7 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.benchmark_save_data = True
     if config.option.benchmark_storage == "file://./.benchmarks":
         config.option.benchmark_storage = f"file://{config.invocation_params.dir / STORAGE}"
-    sys.path.append(os.getcwd())  # so that mymodule:MyOptimizer is found
+    importing.from_here()
     try:
         for name in config.option.optbench_optimizer:
             REGISTRY.get(name)

@@ -6,7 +6,6 @@ imported inside the functions, since the client imports this module too.
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from bench.errors import WorkersError
 from bench.runs.record import RunRecord
 from bench.runs.spec import RunSpec
+from bench.support import importing
 
 if TYPE_CHECKING:
     from multiprocessing.sharedctypes import Synchronized
@@ -59,7 +59,7 @@ def start_local_worker(counter: "Synchronized[int]", gpus: Sequence[str]) -> Non
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the client's to deal with
     threading.Thread(target=_die_with_client, daemon=True).start()
-    sys.path.append(os.getcwd())
+    importing.from_here()
     with counter.get_lock():
         number, counter.value = counter.value, counter.value + 1
     if gpus:  # known before torch looks for them

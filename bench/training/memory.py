@@ -17,6 +17,7 @@ from bench.errors import UsageError
 from bench.runs import store
 from bench.runs.record import RunRecord
 from bench.runs.spec import RunSpec
+from bench.support import importing
 from bench.training import identity
 from bench.training.prepare import prepare
 
@@ -94,7 +95,7 @@ def _measure_here(spec: RunSpec, session: str) -> RunRecord:
 
 def main() -> None:
     """Do what the standard input asks for, and print where the record is."""
-    sys.path.append(os.getcwd())
+    importing.from_here()
     request = json.loads(sys.stdin.read())
     fields = request["spec"]
     if fields["until"] is not None:
