@@ -4,6 +4,8 @@ from optimizers.errors import UnknownNameError, UsageError, unknown
 
 __all__ = [
     "DamagedRecordWarning",
+    "LostError",
+    "NotApplicableError",
     "SideError",
     "UnknownNameError",
     "UsageError",
@@ -14,6 +16,19 @@ __all__ = [
 
 class WorkersError(RuntimeError):
     """The workers cannot go on; what is stored remains."""
+
+
+class NotApplicableError(UsageError):
+    """What an optimizer cannot do on a problem, whatever its settings: others can go on."""
+
+
+class LostError(Exception):
+    """A process ended without an answer, or with an error that is not this project's."""
+
+    @property
+    def whole(self) -> str:
+        """The traceback that came with it, or else what it says."""
+        return "".join(getattr(self, "__notes__", ())) or str(self)
 
 
 class SideError(Exception):

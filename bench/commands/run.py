@@ -3,6 +3,8 @@
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -75,12 +77,8 @@ def run(
     A bare 'optbench run' is BackPACK's tutorial comparison: mnist_cnn, all four optimizers,
     3 seeds, 201 iterations. Runs that are stored already are not run again.
     """
-    from bench.machine import allocator
     from bench.runs import settings
 
-    if not malloc_tuning:
-        os.environ[allocator.SWITCH] = "0"
-    allocator.tune()
     if iterations is None and seconds is None:
         iterations = UNTIL_ITERATIONS if until else TUTORIAL_ITERATIONS
     base = RunSpec(
@@ -96,15 +94,33 @@ def run(
         curvature_every=curvature_every,
         data_root=data_root,
     )
-    specs = settings.comparison_specs(
-        base, optimizer or [], setting or [], settings.parse_seeds(seeds)
-    )
 
+    from bench.training import tasks
+    from bench.training.processes import Processes, first
+
+    first()  # it imports torch while this process imports other things
     from bench.commands.progress import ComparisonProgress
     from bench.training.session import compare
 
-    with console.Bar(console.errors(), "runs") as bar:
-        outcome = compare(specs, results, fresh=fresh, observer=ComparisonProgress(bar))
+    under = tasks.Conditions(
+        session=f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}", tuned=malloc_tuning
+    )
+    with Processes() as processes, console.Bar(console.errors(), "runs") as bar:
+        specs = settings.comparison_specs(
+            base,
+            optimizer or [],
+            setting or [],
+            settings.parse_seeds(seeds),
+            lambda name: processes.call(tasks.describe, replace(base, optimizer=name), name),
+        )
+        outcome = compare(
+            specs,
+            results,
+            under=under,
+            fresh=fresh,
+            observer=ComparisonProgress(bar),
+            processes=processes,
+        )
     if outcome.interrupted:
         finished = sum(record.status in ("completed", "diverged") for record in outcome.training)
         console.complain(

@@ -1,5 +1,6 @@
 """``optbench sweep``: try settings on a grid, to choose among them."""
 
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -108,7 +109,8 @@ def sweep(
     from bench.sweeps.experiment import Experiment
     from bench.sweeps.experiment_file import read_yaml
     from bench.sweeps.sweep import Sweeper
-    from bench.sweeps.worker import Conditions
+    from bench.training.processes import first
+    from bench.training.tasks import Conditions
 
     fields: dict[str, Any] = {}
     yaml = ""
@@ -136,13 +138,16 @@ def sweep(
     for name, value in (("jobs", jobs), ("threads", threads)):
         if value is not None and value < 1:
             raise UsageError(f"{name}={value} is not valid: it is a whole number >= 1.")
-    pool = _pool(what, jobs, scheduler, timed=timed)
+    first()  # it imports torch while this process imports other things
+    launch = f"{what.name}-{uuid.uuid4().hex}"
+    pool = _pool(what, jobs, scheduler, launch, timed=timed)
     conditions = Conditions(
         session=what.name,
         # One, however many jobs there turn out to be: the same command finds its runs again.
         threads=threads or (None if not pool.shared and (jobs == 1 or timed) else 1),
         shared=pool.shared,
         tuned=malloc_tuning,
+        launch=launch,
     )
     if timed and pool.shared:
         console.complain(
@@ -187,15 +192,16 @@ def _threads(count: int | None) -> str:
     return plural(count, "thread") if count else "all threads"
 
 
-def _pool(what: "Experiment", jobs: int | None, scheduler: str | None, *, timed: bool) -> "Pool":
+def _pool(
+    what: "Experiment", jobs: int | None, scheduler: str | None, launch: str, *, timed: bool
+) -> "Pool":
     """The workers that were asked for."""
     from bench.sweeps.dask import DaskPool
     from bench.sweeps.local import LocalPool, default_jobs, gpus
-    from bench.sweeps.worker import start_local_worker
 
     if scheduler is None:
         jobs = jobs or (1 if timed else default_jobs(what.device))
-        return LocalPool(jobs, start_local_worker, gpus(what.device))
+        return LocalPool(jobs, launch, gpus(what.device))
     if jobs is not None:
         raise UsageError("--jobs is not valid with --scheduler: the cluster has its workers.")
     return DaskPool(scheduler, what.device)

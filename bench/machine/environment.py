@@ -21,8 +21,12 @@ LIBRARIES = ("optbench", "torch", "torchvision", "backpack-for-pytorch", "numpy"
 _FINGERPRINT_FIELDS = ("system", "architecture", "cpu", "logical_cores", "memory_gib", "gpu")
 
 
+@cache
 def library_versions() -> dict[str, str]:
-    """Versions of the libraries that decide results; those not installed are left out."""
+    """Versions of the libraries that decide results; those not installed are left out.
+
+    They are those of when it is asked first: what a process has imported stays.
+    """
     versions = {"python": platform.python_version()}
     for name in LIBRARIES:
         try:

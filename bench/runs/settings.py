@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,8 +19,34 @@ class Entry:
     optimizer: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What is to be known of an optimizer before there are runs.
+
+    Attributes:
+        defaults: Its hyperparameters.
+        search_space: The grid that a sweep tries where none is given.
+    """
+
+    defaults: Mapping[str, Any]
+    search_space: Mapping[str, Sequence[Any]]
+
+
+def facts_here(optimizer: str) -> Facts:
+    """What is to be known of an optimizer, which is imported here for that."""
+    spec = REGISTRY.get(optimizer)
+    return Facts(defaults=spec.hyperparameters({}), search_space=spec.search_space)
+
+
+AskFacts = Callable[[str], Facts]
+
+
 def comparison_specs(
-    base: RunSpec, optimizers: Sequence[str], assignments: Sequence[str], seeds: Sequence[int]
+    base: RunSpec,
+    optimizers: Sequence[str],
+    assignments: Sequence[str],
+    seeds: Sequence[int],
+    facts: AskFacts = facts_here,
 ) -> list[RunSpec]:
     """The runs of a comparison, seed by seed, so that drift of the machine hits all labels.
 
@@ -29,12 +55,13 @@ def comparison_specs(
         optimizers: ``[LABEL=]NAME`` or comma-separated lists of them; all built-in ones if empty.
         assignments: ``[LABEL.]KEY=VALUE``.
         seeds: The seeds.
+        facts: Is asked for the hyperparameters of an optimizer, by its name.
 
     Raises:
         UsageError: An option that cannot be read, or that names nothing.
     """
     entries = parse_optimizers(optimizers or list(OPTIMIZERS))
-    settings = parse_settings(assignments, entries)
+    settings = parse_settings(assignments, entries, facts)
     return [
         replace(
             base,
@@ -104,7 +131,7 @@ def parse_optimizers(options: Sequence[str]) -> list[Entry]:
 
 
 def parse_settings(
-    assignments: Sequence[str], entries: Sequence[Entry]
+    assignments: Sequence[str], entries: Sequence[Entry], facts: AskFacts = facts_here
 ) -> dict[str, dict[str, Any]]:
     """Read ``[LABEL.]KEY=VALUE``; without a label it goes to every optimizer that has the key.
 
@@ -120,12 +147,14 @@ def parse_settings(
             raise UsageError(
                 f"Setting '{assignment}' is not valid: write KEY=VALUE or LABEL.KEY=VALUE."
             )
-        for label, name in takers(key, entries):
+        for label, name in takers(key, entries, facts):
             settings[label][name] = parse_value(text)
     return settings
 
 
-def takers(key: str, entries: Sequence[Entry]) -> list[tuple[str, str]]:
+def takers(
+    key: str, entries: Sequence[Entry], facts: AskFacts = facts_here
+) -> list[tuple[str, str]]:
     """Whom ``[LABEL.]KEY`` concerns; without a label every optimizer that has the key.
 
     Returns:
@@ -140,7 +169,7 @@ def takers(key: str, entries: Sequence[Entry]) -> list[tuple[str, str]]:
         raise unknown("label", label, labels)
     if dot:
         return [(label, name)]
-    having = {label: _accepted(entry) for label, entry in labels.items()}
+    having = {label: facts(entry.optimizer).defaults for label, entry in labels.items()}
     found = [(label, name) for label, names in having.items() if name in names]
     if not found:
         raise unknown("hyperparameter", name, {name for names in having.values() for name in names})
@@ -189,10 +218,6 @@ def parse_until(text: str | None, option: str = "--until") -> tuple[str, float] 
         raise UsageError(
             f"{option} '{text}' is not valid: write METRIC=VALUE, as in accuracy=0.97."
         ) from None
-
-
-def _accepted(entry: Entry) -> set[str]:
-    return set(REGISTRY.get(entry.optimizer).hyperparameters({}))
 
 
 def setting_key(value: Any) -> Hashable:

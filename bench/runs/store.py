@@ -73,6 +73,19 @@ def save(record: RunRecord, results: str | Path) -> Path:
     return final
 
 
+def note(record: RunRecord, results: str | Path) -> RunRecord:
+    """Store what cannot be run, unless an execution says the same already.
+
+    Returns:
+        The record that is stored.
+    """
+    for found in executions(Path(results), record.run_id):
+        if (found.status, found.error) == (record.status, record.error):
+            return found.relabelled(record.label)
+    save(record, results)
+    return record
+
+
 def read(path: Path) -> RunRecord:
     """Read one record; nothing in it is evaluated.
 

@@ -3,22 +3,23 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import torch
 
-from bench.errors import UsageError
+from bench.errors import LostError, UsageError
 from bench.problems import REGISTRY as PROBLEM_REGISTRY
 from bench.problems.data import TensorData
+from bench.runs.record import RunRecord
 from bench.runs.spec import RunSpec
 from bench.runs.yardsticks import PLAIN_GRADIENT
 from bench.suite.rounds import synchronised_timer
-from bench.training import memory
+from bench.training import memory, tasks
 from bench.training.clock import PhaseClock, phase_clock
 from bench.training.iteration import Training
 from bench.training.prepare import Prepared, prepare
+from bench.training.processes import Processes
 from optimizers import OPTIMIZERS, REGISTRY
 
 PROBLEMS = ("mnist_cnn", "mnist_logreg")
@@ -117,13 +118,8 @@ def plain_gradient_s(subject: Subject) -> list[float]:
 
 
 @cache
-def peak_memory_bytes(subject: Subject, folder: Path) -> int | None:
-    """Peak memory of a few iterations; on the CPU measured by a process of its own.
-
-    Args:
-        subject: What is trained.
-        folder: Where that process may leave its record.
-    """
+def peak_memory_bytes(subject: Subject) -> int | None:
+    """Peak memory of training; on the CPU measured by a process of its own."""
     device = _train(subject).device
     if device.type == "cuda":
         before = torch.cuda.memory_allocated(device)
@@ -132,10 +128,13 @@ def peak_memory_bytes(subject: Subject, folder: Path) -> int | None:
         return torch.cuda.max_memory_allocated(device) - before
     if not memory.is_supported():
         return None
+    spec, under = memory.memory_spec(subject.spec), tasks.Conditions(session="suite")
     try:
-        return memory.measure(memory.memory_spec(subject.spec), folder, "suite").peak_memory_bytes
-    except UsageError:
+        with Processes() as processes:
+            record: RunRecord = processes.call(tasks.measure_memory, spec, spec, under)
+    except (UsageError, LostError):
         return None  # a plug-in that lives in this process only
+    return record.peak_memory_bytes
 
 
 def _train(subject: Subject) -> TensorData:

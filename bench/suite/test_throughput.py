@@ -48,13 +48,12 @@ def test_throughput(
     phase: str,
     benchmark: BenchmarkFixture,
     pytestconfig: pytest.Config,
-    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     """Time one phase, and the plain gradient right before and right after it."""
     rounds = pytestconfig.getoption("optbench_rounds")
     peak = None
     if not pytestconfig.getoption("optbench_no_memory"):
-        peak = cases.peak_memory_bytes(subject, tmp_path_factory.getbasetemp() / "memory")
+        peak = cases.peak_memory_bytes(subject)
     training = cases.training(subject)
     if training.needs_closure and phase != ITERATION:
         pytest.skip("its step runs forward and backward itself: only the iteration is timed")

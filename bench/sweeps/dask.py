@@ -20,10 +20,9 @@ class DaskPool:
     """The workers of a Dask cluster, through ``Client.get_executor``.
 
     They need no file system in common with the client. Where a worker dies, Dask tries the call on
-    others before it gives it up, so that it is known who is to blame.
+    others before it gives it up.
     """
 
-    blames = True
     shared = True
 
     def __init__(self, address: str, device: str) -> None:
@@ -47,7 +46,7 @@ class DaskPool:
         # What it logs of a lost connection, tracebacks included, is told here in one line.
         for name in ("distributed", "distributed.client", "distributed.utils"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
-        self.breakage: tuple[type[BaseException], ...] = (KilledWorker,)
+        self.lost: tuple[type[BaseException], ...] = (KilledWorker,)
         self._executor: Executor | None = None
         self._gpu = False
         try:
@@ -77,9 +76,6 @@ class DaskPool:
         """Begin a call."""
         assert self._executor is not None
         return self._executor.submit(function, *arguments)
-
-    def rebuild(self) -> None:
-        """Nothing to do: Dask's nannies start their workers anew."""
 
     def close(self, *, at_once: bool) -> None:
         """Leave the cluster, which belongs to the user; calls that wait there are cancelled."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.errors import UsageError, unknown
 from bench.runs import settings as options
-from bench.runs.settings import assignments, setting_key
+from bench.runs.settings import AskFacts, assignments, facts_here, setting_key
 from bench.runs.spec import TUTORIAL_ITERATIONS, RunSpec
 from bench.sweeps.grid import Axis, axes_by_label
 from bench.sweeps.objective import Objective, parse_objective
@@ -164,16 +164,20 @@ class Cell:
         return f"{self.setting}, seed {self.seed}"
 
 
-def arms(experiment: Experiment) -> list[Arm]:
+def arms(experiment: Experiment, facts: AskFacts = facts_here) -> list[Arm]:
     """The labels of a sweep with their axes.
+
+    Args:
+        experiment: The sweep.
+        facts: Is asked for what is to be known of an optimizer, by its name.
 
     Raises:
         UsageError: Something that cannot be read or is unknown, an axis that is also set, or
             nothing to sweep.
     """
     entries = options.parse_optimizers(experiment.optimizers)
-    fixed = options.parse_settings(experiment.settings, entries)
-    axes = axes_by_label(experiment.grid, entries)
+    fixed = options.parse_settings(experiment.settings, entries, facts)
+    axes = axes_by_label(experiment.grid, entries, facts)
     for label, names in axes.items():
         if both := names.keys() & fixed[label].keys():
             raise UsageError(f"{label}.{min(both)} is swept and set: give one of --grid and --set.")

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -19,8 +20,8 @@ from bench.sweeps.experiment import Cell, Experiment
 from bench.sweeps.grid import parse_axis
 from bench.sweeps.outcome import Outcome
 from bench.sweeps.sweep import Sweeper
-from bench.sweeps.worker import Conditions
 from bench.sweeps.workers import Pool
+from bench.training.tasks import Conditions
 from optimizers import REGISTRY as OPTIMIZER_REGISTRY
 from optimizers import OptimizerSpec
 from optimizers.plugins import Registry
@@ -119,10 +120,9 @@ def sweep(
                     f"jobs={jobs} is not valid with {name}, which other processes cannot import: "
                     "define it in a module, or take jobs=1."
                 )
+    launch = uuid.uuid4().hex
     pool: Pool = (
-        _ThisProcess()
-        if jobs == 1
-        else local.LocalPool(jobs, worker.start_local_worker, local.gpus(device))
+        _ThisProcess(launch) if jobs == 1 else local.LocalPool(jobs, launch, local.gpus(device))
     )
     finished = False
     try:
@@ -135,6 +135,8 @@ def sweep(
                     threads=None if jobs == 1 else 1,
                     shared=pool.shared,
                     tuned=jobs > 1,  # a process of the user's is left as it is
+                    isolated=jobs > 1,
+                    launch=launch,
                 ),
                 results=Path(results),
                 data_root=data_root,
@@ -242,14 +244,13 @@ def _known(optimizers: Iterable[Optimizer], problem: str | Callable[..., Any]) -
 class _ThisProcess:
     """A pool without workers: each call is made here, at once."""
 
-    breakage: tuple[type[BaseException], ...] = ()
-    blames = True
+    lost: tuple[type[BaseException], ...] = ()
     shared = False
     width = 1
 
-    def __init__(self) -> None:
-        """Begin afresh: what a name leads to may have changed since the last sweep here."""
-        worker.forget()
+    def __init__(self, launch: str) -> None:
+        """Know the launch of the conditions under which calls are made."""
+        self._launch = launch
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":
         """Make a call; Ctrl-C ends it and the sweep."""
@@ -264,12 +265,9 @@ class _ThisProcess:
         future.set_result(result)
         return future
 
-    def rebuild(self) -> None:
-        """There is nothing to rebuild."""
-
     def close(self, *, at_once: bool) -> None:
-        """Let go of data and models."""
-        worker.forget()
+        """Let go of it."""
+        worker.forget(self._launch)
 
 
 class _Log:

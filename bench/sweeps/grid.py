@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from bench.errors import UsageError
-from bench.runs.settings import Entry, parse_value, takers
+from bench.runs.settings import AskFacts, Entry, Facts, facts_here, parse_value, takers
 
 Scale = Literal["log", "lin", "list"]
 _RULE = "write KEY=LOW:HIGH:logN, KEY=LOW:HIGH:linN, or KEY=VALUE,VALUE,..."
@@ -123,7 +123,9 @@ def _number(text: str, part: str) -> float:
     return number
 
 
-def axes_by_label(texts: Sequence[str], entries: Sequence[Entry]) -> Mapping[str, dict[str, Axis]]:
+def axes_by_label(
+    texts: Sequence[str], entries: Sequence[Entry], facts: AskFacts = facts_here
+) -> Mapping[str, dict[str, Axis]]:
     """The axes of each label; without a label in the key, every optimizer that has the key.
 
     An axis with a label wins over one without. Where no axis applies, the optimizer's registered
@@ -138,19 +140,16 @@ def axes_by_label(texts: Sequence[str], entries: Sequence[Entry]) -> Mapping[str
     for text in texts:
         key, axis = parse_axis(text)
         labelled = "." in key
-        for label, name in takers(key, entries):
+        for label, name in takers(key, entries, facts):
             target = (own if labelled else general)[label]
             if name in target:
                 raise UsageError(f"The grid has two axes '{key}': give one of them.")
             target[name] = axis
     return {
-        entry.label: general[entry.label] | own[entry.label] or _registered(entry)
+        entry.label: general[entry.label] | own[entry.label] or _registered(facts(entry.optimizer))
         for entry in entries
     }
 
 
-def _registered(entry: Entry) -> dict[str, Axis]:
-    from optimizers import REGISTRY
-
-    space = REGISTRY.get(entry.optimizer).search_space
-    return {name: Axis(tuple(values)) for name, values in space.items()}
+def _registered(facts: Facts) -> dict[str, Axis]:
+    return {name: Axis(tuple(values)) for name, values in facts.search_space.items()}

@@ -1,87 +1,55 @@
-"""Workers of this machine: spawned processes."""
+"""Workers of this machine: threads that wait for processes."""
 
-import contextlib
-import multiprocessing
+import itertools
 import os
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
+
+from bench.sweeps import worker
+from bench.training import processes
 
 _WORKER_BYTES = 1.5 * 2**30  # what torch, its caches and mnist_cnn with exact curvature take
 
 
 class LocalPool:
-    """Spawned processes of this machine."""
+    """Workers of this machine, whose every run has a process of its own."""
 
-    breakage: tuple[type[BaseException], ...] = (BrokenProcessPool,)
-    blames = False
+    lost: tuple[type[BaseException], ...] = ()
 
-    def __init__(self, jobs: int, start: Callable[..., None], *arguments: Any) -> None:
-        """Make a pool; the processes start with the first calls.
+    def __init__(self, jobs: int, launch: str, gpus: Sequence[str] = ()) -> None:
+        """Make a pool.
 
         Args:
-            jobs: How many processes.
-            start: Called in each of them first, with a counter of the processes that were started
-                (``multiprocessing.Value``) and the arguments.
-            arguments: Of ``start``.
+            jobs: How many runs at a time.
+            launch: Of the conditions under which they take place.
+            gpus: The GPUs that workers take in turn, as CUDA names them; may be none.
         """
-        self._jobs, self._initializer, self._arguments = jobs, start, arguments
+        self._jobs, self._launch = jobs, launch
         self.shared = jobs > 1
-        self._executor = self._start()
+        turns = itertools.cycle(gpus or [None])
+
+        def start() -> None:
+            worker.own.gpu = next(turns)
+
+        self._executor = ThreadPoolExecutor(jobs, initializer=start)
 
     @property
     def width(self) -> int:
-        """How many processes there are."""
+        """How many runs there are at a time."""
         return self._jobs
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":
-        """Begin a call, and a process for it if there is none free."""
-        with _interrupts_held():
-            return self._executor.submit(function, *arguments)
-
-    def rebuild(self) -> None:
-        """Replace the broken processes."""
-        self._executor.shutdown()
-        self._executor = self._start()
+        """Begin a call."""
+        return self._executor.submit(function, *arguments)
 
     def close(self, *, at_once: bool) -> None:
-        """Stop the processes; nobody else's."""
+        """End the processes; nobody else's."""
         if at_once:
-            # Not 'active_children', which has other people's too; 3.14 has 'kill_workers' for it.
-            for process in list((self._executor._processes or {}).values()):
-                process.kill()
-        self._executor.shutdown(cancel_futures=at_once)
-
-    def _start(self) -> ProcessPoolExecutor:
-        context = multiprocessing.get_context("spawn")  # a forked torch hangs
-        return ProcessPoolExecutor(
-            self._jobs,
-            mp_context=context,
-            initializer=self._initializer,
-            initargs=(context.Value("i", 0), *self._arguments),
-        )
-
-
-@contextlib.contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back for a moment: processes started meanwhile never see it, the client does."""
-    main = threading.current_thread() is threading.main_thread()
-    if not main or not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    held: list[int] = []
-    handler = signal.signal(signal.SIGINT, lambda number, _: held.append(number))
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # processes inherit it
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        signal.signal(signal.SIGINT, handler)
-        if held:
-            raise KeyboardInterrupt
+            self._executor.shutdown(wait=False, cancel_futures=True)
+            worker.forget(self._launch)
+        self._executor.shutdown()
+        worker.forget(self._launch)
 
 
 def gpus(device: str) -> list[str]:
@@ -92,10 +60,7 @@ def gpus(device: str) -> list[str]:
     """
     if device not in ("auto", "cuda"):
         return []
-    import torch
-
-    named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    count = torch.cuda.device_count()
+    named, count = os.environ.get("CUDA_VISIBLE_DEVICES"), processes.count_gpus()
     return named.split(",")[:count] if named else [str(index) for index in range(count)]
 
 

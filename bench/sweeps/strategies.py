@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import UsageError
 from bench.recommend.swept import Dropped
+from bench.runs.settings import AskFacts, facts_here
 from bench.sweeps.experiment import Arm, Experiment
 
 if TYPE_CHECKING:
@@ -56,8 +57,13 @@ class Judged:
 Strategy = Generator[Batch, Sequence[Judged], None]
 
 
-def start(experiment: Experiment, arm: Arm) -> Strategy:
+def start(experiment: Experiment, arm: Arm, facts: AskFacts = facts_here) -> Strategy:
     """The experiment's strategy for one label.
+
+    Args:
+        experiment: The sweep.
+        arm: The label.
+        facts: Is asked for what is to be known of an optimizer, by its name.
 
     Raises:
         UsageError: The budget is too small for it, or its library is not installed.
@@ -65,7 +71,7 @@ def start(experiment: Experiment, arm: Arm) -> Strategy:
     if experiment.strategy == "halving":
         return _halving(arm, experiment.iterations)
     if experiment.strategy == "tpe":
-        return _tpe(arm, experiment)
+        return _tpe(arm, experiment, facts)
     return _grid(arm, experiment.iterations)
 
 
@@ -108,7 +114,7 @@ def _halving(arm: Arm, iterations: int) -> Strategy:
         settings = [settings[index] for index in sorted(kept)]
 
 
-def _tpe(arm: Arm, experiment: Experiment) -> Strategy:
+def _tpe(arm: Arm, experiment: Experiment, facts: AskFacts) -> Strategy:
     """Tree-structured Parzen estimator (Bergstra et al., 2011), by Optuna's ask and tell.
 
     Asked in batches of a fixed size, whatever the number of workers, so that the same sweep asks
@@ -128,7 +134,7 @@ def _tpe(arm: Arm, experiment: Experiment) -> Strategy:
             seed=0, n_startup_trials=max(4, count // 4), multivariate=True, constant_liar=True
         ),
     )
-    suggestions = {name: _suggestion(arm, name) for name in arm.axes}
+    suggestions = {name: _suggestion(arm, name, facts) for name in arm.axes}
     left = count
     while left:
         trials = [study.ask() for _ in range(min(_TPE_BATCH, left))]
@@ -144,22 +150,20 @@ def _tpe(arm: Arm, experiment: Experiment) -> Strategy:
 _Suggest = Callable[["optuna.Trial"], Any]
 
 
-def _suggestion(arm: Arm, name: str) -> _Suggest:
+def _suggestion(arm: Arm, name: str, facts: AskFacts) -> _Suggest:
     """How a trial chooses a value of an axis, rounded so that it is short to write."""
     axis = arm.axes[name]
     if axis.bounds is None:
         indices = list(range(len(axis.values)))
         return lambda trial: axis.values[trial.suggest_categorical(name, indices)]
     (low, high), log = axis.bounds, axis.logarithmic
-    if _is_whole(arm, name):
+    if _is_whole(arm, name, facts):
         return lambda trial: trial.suggest_int(name, int(low), int(high), log=log)
     return lambda trial: float(f"{trial.suggest_float(name, low, high, log=log):.{_TPE_DIGITS}g}")
 
 
-def _is_whole(arm: Arm, name: str) -> bool:
+def _is_whole(arm: Arm, name: str, facts: AskFacts) -> bool:
     """Whether a hyperparameter takes whole numbers, as its default is one."""
-    from optimizers import REGISTRY
-
-    default = REGISTRY.get(arm.optimizer).hyperparameters({}).get(name)
+    default = facts(arm.optimizer).defaults.get(name)
     whole = isinstance(default, int) and not isinstance(default, bool)
     return whole and all(isinstance(value, int) for value in arm.axes[name].values)

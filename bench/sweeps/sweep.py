@@ -1,15 +1,16 @@
 """A sweep: what is not stored yet is run, what is stored is reused, all is noted in its file."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from bench.errors import WorkersError
 from bench.recommend.swept import Measure
-from bench.runs import conditions, store
+from bench.runs import claims, conditions, store
 from bench.runs import settings as options
 from bench.runs.record import RunRecord
 from bench.runs.spec import RunSpec
@@ -18,8 +19,8 @@ from bench.sweeps import strategies, worker
 from bench.sweeps.experiment import Arm, Cell, Experiment, arms
 from bench.sweeps.file import SweepRecord
 from bench.sweeps.strategies import Batch, Judged
-from bench.sweeps.worker import Conditions
 from bench.sweeps.workers import Lost, Pool, run_all
+from bench.training.tasks import Conditions
 
 
 class Observer(Protocol):
@@ -70,7 +71,7 @@ class Sweeper:
             UsageError: A run cannot begin; nothing was run then.
             WorkersError: The workers cannot go on.
         """
-        labels = {arm.label: arm for arm in arms(self.experiment)}
+        labels = {arm.label: arm for arm in arms(self.experiment, self._facts)}
         store.require_writable(self.results)
         before = records.existing(self.results, self.experiment)
         record = SweepRecord(
@@ -81,7 +82,10 @@ class Sweeper:
             threads=self.conditions.threads,
             started_at=before.started_at if before else datetime.now(UTC),
         )
-        started = {label: strategies.start(self.experiment, arm) for label, arm in labels.items()}
+        started = {
+            label: strategies.start(self.experiment, arm, self._facts)
+            for label, arm in labels.items()
+        }
         batches = {label: next(strategy) for label, strategy in started.items()}
         while batches:
             judged = self._run_batches(record, before, labels, batches)
@@ -126,6 +130,11 @@ class Sweeper:
             judged[cells[first].label].append(_judge(own, measure))
         return judged
 
+    def _facts(self, optimizer: str) -> options.Facts:
+        spec = replace(self.experiment.base(self.data_root), optimizer=optimizer)
+        facts: options.Facts = self.pool.submit(worker.describe, spec, self.conditions).result()
+        return facts
+
     def _spec(self, arm: Arm, cell: Cell) -> RunSpec:
         experiment, whole = self.experiment, cell.iterations == self.experiment.iterations
         return replace(
@@ -148,7 +157,7 @@ class Sweeper:
         for done in run_all(self.pool, worker.identify, calls):
             if isinstance(done, Lost):
                 raise WorkersError(f"The runs could not be prepared: {done.reason}.")
-            blanks[done.key] = done.result
+            blanks[done.key] = [known.blank for known in done.result]
         return [blank for index in range(len(parts)) for blank in blanks[index]]
 
     def _run(
@@ -162,6 +171,9 @@ class Sweeper:
             run_id = blanks[index].run_id
             if run_id in stored or run_id in todo:
                 continue
+            if blanks[index].error:  # it cannot begin
+                stored[run_id] = store.note(blanks[index], self.results)
+                continue
             found = None if self.fresh else self._stored(blanks[index], timed=objective.timed)
             if found is None:
                 todo[run_id] = index
@@ -171,15 +183,40 @@ class Sweeper:
         for cell, blank in zip(cells, blanks, strict=True):
             if blank.run_id in stored:
                 self.observer.reused(cell, objective.score(stored[blank.run_id]))
-        calls = [(index, (specs[index], run_id, self.conditions)) for run_id, index in todo.items()]
-        for done in run_all(self.pool, worker.run, calls):
-            if isinstance(done, Lost):
-                record = replace(blanks[done.key], started_at=datetime.now(UTC), error=done.reason)
-            else:
-                record = done.result
-            store.save(record, self.results)
-            stored[blanks[done.key].run_id] = record
-            self.observer.finished(cells[done.key], record, objective.score(record))
+        claimed: dict[int, claims.Claim] = {}
+
+        def calls() -> Iterator[tuple[int, tuple[Any, ...]] | None]:
+            waiting = deque(todo.items())
+            while waiting:
+                run_id, index = waiting.popleft()
+                claim = claims.claim(self.results, run_id)
+                if claim is None:  # another client runs it
+                    waiting.append((run_id, index))
+                    yield None
+                    continue
+                found = None if self.fresh else self._stored(blanks[index], timed=objective.timed)
+                if found is None:
+                    claimed[index] = claim
+                    yield index, (specs[index], run_id, self.conditions)
+                else:
+                    claim.release()
+                    stored[run_id] = found
+                    self.observer.finished(cells[index], found, objective.score(found))
+
+        try:
+            for done in run_all(self.pool, worker.run, calls()):
+                if isinstance(done, Lost):
+                    now = datetime.now(UTC)
+                    record = replace(blanks[done.key], started_at=now, error=done.reason)
+                else:
+                    record = done.result
+                store.save(record, self.results)
+                claimed.pop(done.key).release()
+                stored[blanks[done.key].run_id] = record
+                self.observer.finished(cells[done.key], record, objective.score(record))
+        finally:
+            for claim in claimed.values():
+                claim.release()
         return [objective.score(stored[blank.run_id]) for blank in blanks]
 
     def _stored(self, blank: RunRecord, *, timed: bool) -> RunRecord | None:

@@ -1,83 +1,51 @@
-"""What a worker does: tell how runs are identified, and run them.
+"""What a worker does: tell how runs are identified, and run them, in processes of their own.
 
-A worker has no store: records go back to the client, which is the only one that writes. Torch is
-imported inside the functions, since the client imports this module too.
+A worker has no store: records go back to the client, which is the only one that writes. Where
+workers are of this machine, they are threads of the client; on a cluster each is a process. Neither
+imports a plug-in, nor torch.
 """
 
-import os
-import signal
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
-from bench.errors import WorkersError
 from bench.runs.record import RunRecord
+from bench.runs.settings import Facts
 from bench.runs.spec import RunSpec
-from bench.support import importing
+from bench.training import tasks
+from bench.training.identification import identify as identify_in
+from bench.training.processes import Here, Processes
+from bench.training.tasks import Conditions, Known
 
-if TYPE_CHECKING:
-    from multiprocessing.sharedctypes import Synchronized
+_KEPT = 4  # launches of clients whose processes are kept
+_OPEN: dict[str, Processes | Here] = {}  # by launch, the latest last
+_OPENING = threading.Lock()
 
-    from bench.training.prepare import Prepared
 
-
-@dataclass(frozen=True, kw_only=True)
-class Conditions:
-    """Under which all runs of a sweep take place.
+class Own(threading.local):
+    """What is this thread's own.
 
     Attributes:
-        session: The sweep that their records belong to.
-        threads: Torch's threads per worker; torch's own choice if ``None``.
-        shared: Whether several runs share a machine, so that their times are no timings.
-        tuned: Whether to tune the allocator, where that is possible.
+        gpu: The GPU that its runs use, as CUDA names it; all of them if ``None``.
     """
 
-    session: str
-    threads: int | None
-    shared: bool
-    tuned: bool
-
-    def apply(self) -> None:
-        """Bring them about in this process."""
-        import torch
-
-        from bench.machine import allocator
-
-        if self.tuned:
-            allocator.tune()
-        if self.threads is not None and torch.get_num_threads() != self.threads:
-            torch.set_num_threads(self.threads)
+    gpu: str | None = None
 
 
-def start_local_worker(counter: "Synchronized[int]", gpus: Sequence[str]) -> None:
-    """Set up a worker process of this machine: warm, and gone when its client is.
+own = Own()
 
-    Args:
-        counter: How many workers were started.
-        gpus: The GPUs that workers take in turn, as CUDA names them; may be none.
+
+def describe(spec: RunSpec, conditions: Conditions) -> Facts:
+    """What is to be known of an optimizer before there are runs.
+
+    Raises:
+        UsageError: It cannot be imported, or the problem cannot be built.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the client's to deal with
-    threading.Thread(target=_die_with_client, daemon=True).start()
-    importing.from_here()
-    with counter.get_lock():
-        number, counter.value = counter.value, counter.value + 1
-    if gpus:  # known before torch looks for them
-        os.environ["CUDA_VISIBLE_DEVICES"] = gpus[number % len(gpus)]
-    import torch  # noqa: F401  (warm)
+    facts: Facts = _processes(conditions).call(tasks.describe, spec, spec.optimizer)
+    return facts
 
 
-def _die_with_client() -> None:
-    """End this process when its client ends, even by SIGKILL."""
-    from multiprocessing import parent_process
-
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def identify(specs: Sequence[RunSpec], conditions: Conditions) -> list[RunRecord]:
+def identify(specs: Sequence[RunSpec], conditions: Conditions) -> list[Known]:
     """Check runs, and tell how they are known here, before any of them begins.
 
     Args:
@@ -85,39 +53,12 @@ def identify(specs: Sequence[RunSpec], conditions: Conditions) -> list[RunRecord
         conditions: Under which they will take place.
 
     Returns:
-        A record without values per run: its id, configuration, environment and data. It is what is
-        stored of a run whose worker dies.
+        What is known of each; the blank of one that cannot begin here says why.
 
     Raises:
-        UsageError: A run cannot begin.
+        UsageError: There is something that the user must mend.
     """
-    from bench.training import loop
-
-    conditions.apply()
-    return [
-        loop.blank(_prepared(spec), session=conditions.session, shared=conditions.shared)
-        for spec in specs
-    ]
-
-
-# What this process has prepared, by what a run is but for its seed.
-_PREPARED: "dict[str, Prepared]" = {}
-
-
-def _prepared(spec: RunSpec) -> "Prepared":
-    """A prepared run; names are resolved and values checked once for all seeds of a setting."""
-    from bench.training.prepare import prepare
-
-    key = repr(replace(spec, seed=0))
-    if key not in _PREPARED:
-        _PREPARED[key] = prepare(spec)
-    known = _PREPARED[key]
-    return replace(known, asked=spec, resolved=replace(known.resolved, seed=spec.seed))
-
-
-def forget() -> None:
-    """Prepare everything anew: what names lead to may be something else by now."""
-    _PREPARED.clear()
+    return identify_in(_processes(conditions), specs, _mine(conditions))
 
 
 def run(spec: RunSpec, expected: str, conditions: Conditions) -> RunRecord:
@@ -129,19 +70,34 @@ def run(spec: RunSpec, expected: str, conditions: Conditions) -> RunRecord:
         conditions: Under which it takes place.
 
     Raises:
+        LostError: Its process ended without an answer.
         WorkersError: On this worker the run would be another.
     """
-    from bench.machine import environment
-    from bench.training import loop
+    record: RunRecord = _processes(conditions).call(
+        tasks.run, spec, spec, expected, _mine(conditions)
+    )
+    return record
 
-    conditions.apply()
-    prepared = _prepared(spec)
-    if prepared.run_id != expected:
-        versions = environment.library_versions()
-        raise WorkersError(
-            f"The worker with process {os.getpid()} would run something else (id "
-            f"{prepared.run_id}, not {expected}): its data, threads, libraries or the source of "
-            f"{spec.problem} or {spec.optimizer} differ. It has "
-            f"{', '.join(f'{name} {number}' for name, number in versions.items())}."
-        )
-    return loop.execute(prepared, session=conditions.session, shared=conditions.shared)
+
+def forget(launch: str) -> None:
+    """End the processes of a launch, and all that goes on in them."""
+    with _OPENING:
+        processes = _OPEN.pop(launch, None)
+    if processes is not None:
+        processes.close()
+
+
+def _mine(conditions: Conditions) -> Conditions:
+    return replace(conditions, gpu=own.gpu)
+
+
+def _processes(conditions: Conditions) -> Processes | Here:
+    with _OPENING:
+        found = _OPEN.pop(conditions.launch, None)
+        if found is None:
+            found = Processes() if conditions.isolated else Here()
+        _OPEN[conditions.launch] = found
+        old = [_OPEN.pop(launch) for launch in list(_OPEN)[:-_KEPT]]
+    for processes in old:
+        processes.close()
+    return found

@@ -1,12 +1,10 @@
 """Where the runs of a sweep take place: any ``concurrent.futures.Executor``, and its mishaps.
 
-A worker process that is killed or runs out of memory breaks a process pool for everyone: all runs
-in flight are lost. Then the pool is rebuilt and these runs are run again one at a time: the one
-that breaks it once more is the culprit, and is given up; everything else goes on.
+What is lost with its process is lost alone: everything else goes on.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import (
     FIRST_COMPLETED,
     CancelledError,
@@ -16,11 +14,11 @@ from concurrent.futures import (
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from bench.errors import UsageError, WorkersError
+from bench.errors import LostError, UsageError, WorkersError
 
 PATIENCE_S = 60.0
-_IDLE_BREAKS = 3
-_DIED = "The worker process died while it ran this and nothing else (killed, or out of memory)"
+_IDLE_S = 0.2
+_DIED = "The worker died whenever it ran this (killed, or out of memory)"
 
 Key = TypeVar("Key")
 Result = TypeVar("Result")
@@ -30,14 +28,11 @@ class Pool(Protocol):
     """Workers that run one call at a time each.
 
     Attributes:
-        breakage: Exceptions of a call whose worker died.
-        blames: Whether such an exception tells which call it was; otherwise it hits every call in
-            flight.
+        lost: Exceptions of a call whose worker died every time that it was tried.
         shared: Whether several workers may share a machine.
     """
 
-    breakage: tuple[type[BaseException], ...]
-    blames: bool
+    lost: tuple[type[BaseException], ...]
     shared: bool
 
     @property
@@ -46,9 +41,6 @@ class Pool(Protocol):
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":
         """Begin a call on a free worker."""
-
-    def rebuild(self) -> None:
-        """Make the pool whole again after a worker died."""
 
     def close(self, *, at_once: bool) -> None:
         """Let the workers go; ``at_once`` without waiting for what they do."""
@@ -71,65 +63,65 @@ class Lost(Generic[Key]):
 
 
 def run_all(
-    pool: Pool, function: Callable[..., Result], calls: Sequence[tuple[Key, tuple[Any, ...]]]
+    pool: Pool,
+    function: Callable[..., Result],
+    calls: Iterable[tuple[Key, tuple[Any, ...]] | None],
 ) -> Iterator[Finished[Key, Result] | Lost[Key]]:
     """Run calls on a pool, at most one per worker in flight.
 
     Args:
         pool: The workers.
         function: What runs there; picklable, like its arguments and its result.
-        calls: A key and the arguments of each call.
+        calls: A key and the arguments of each call, taken when a worker is free; ``None`` for
+            none just now.
 
     Yields:
         What became of each call, as it comes.
 
     Raises:
-        WorkersError: The workers die before they do anything, are out of reach, or one raised it.
+        WorkersError: The workers are out of reach, or one raised it.
         UsageError: A call raised it; what was in flight beside it is yielded first.
     """
-    waiting, suspects = deque(calls), deque[tuple[Key, tuple[Any, ...]]]()
-    running: dict[Future[Result], tuple[tuple[Key, tuple[Any, ...]], bool]] = {}
-    idle_breaks, broken = 0, False
+    waiting, more = iter(calls), True
+    running: dict[Future[Result], Key] = {}
     refusal: UsageError | WorkersError | None = None
-    while running or (refusal is None and (waiting or suspects)):
-        if broken and not running:
-            pool.rebuild()
-            broken = False
-        # Suspects run while nothing else does, so that it is clear who breaks the pool.
-        alone = bool(suspects)
-        source, width = (suspects, 1) if alone else (waiting, pool.width)
-        while source and len(running) < width and not broken and refusal is None:
+    while running or (more and refusal is None):
+        idle = False
+        while more and not idle and refusal is None and len(running) < pool.width:
             try:
-                running[pool.submit(function, *source[0][1])] = (source[0], alone)
-                source.popleft()
-            except pool.breakage as error:  # a worker died while it had nothing to do
-                broken, idle_breaks = True, idle_breaks + 1
-                if idle_breaks > _IDLE_BREAKS:
-                    message = f"The workers die before they run anything: {error}"
-                    raise WorkersError(message) from error
+                call = next(waiting)
+            except StopIteration:
+                more = False
+                continue
+            idle = call is None
+            if call is not None:
+                running[pool.submit(function, *call[1])] = call[0]
         if not running:
+            if more and refusal is None:
+                if not pool.width:
+                    raise WorkersError(f"There has been no worker for {PATIENCE_S:g} s.")
+                time.sleep(_IDLE_S)
             continue
-        done, _ = wait(running, timeout=PATIENCE_S, return_when=FIRST_COMPLETED)
-        if not done and not pool.width:
+        done, _ = wait(
+            running, timeout=_IDLE_S if idle else PATIENCE_S, return_when=FIRST_COMPLETED
+        )
+        if not done and not idle and not pool.width:
             raise WorkersError(f"There has been no worker for {PATIENCE_S:g} s.")
         for future in done:
-            call, was_alone = running.pop(future)
+            key = running.pop(future)
             try:
                 result = future.result()
-            except pool.breakage as error:
-                broken = True
-                if was_alone or pool.blames:
-                    yield Lost(call[0], f"{_DIED}: {error or type(error).__name__}")
-                else:
-                    suspects.append(call)
+            except pool.lost as error:
+                yield Lost(key, f"{_DIED}: {error or type(error).__name__}")
+            except LostError as error:
+                yield Lost(key, error.whole)
             except (UsageError, WorkersError) as error:
                 refusal = refusal or error
             except CancelledError as error:
                 raise WorkersError("The scheduler cancelled the runs, or is gone.") from error
             except Exception as error:  # such as a result that cannot be sent
-                yield Lost(call[0], f"{type(error).__name__}: {error}")
+                yield Lost(key, f"{type(error).__name__}: {error}")
             else:
-                idle_breaks = 0
-                yield Finished(call[0], result)
+                yield Finished(key, result)
     if refusal is not None:
         raise refusal

@@ -1,27 +1,34 @@
-"""Peak memory of training on the CPU, measured in a process of its own.
+"""Peak memory of training on the CPU: by how much the resident set of a process grows at the most.
 
-The times of such a run do not count: ``mallopt`` tuning is off, so that freed memory goes back to
-the kernel, and it is only a few iterations long.
+The process has done nothing before but the problem's plain gradient, the same for every optimizer,
+so that what libraries keep for themselves does not count. Its times do not count either:
+``mallopt`` tuning is off, so that freed memory goes back to the kernel.
 """
 
-import json
+import ctypes
+import gc
 import os
-import subprocess
 import sys
-from dataclasses import asdict, replace
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import psutil
-
-from bench.errors import UsageError
-from bench.runs import store
+from bench.machine import allocator
 from bench.runs.record import RunRecord
 from bench.runs.spec import RunSpec
-from bench.support import importing
-from bench.training import identity
-from bench.training.prepare import prepare
+from bench.runs.yardsticks import yardstick_spec
 
-ITERATIONS = 3
+if TYPE_CHECKING:
+    from bench.training.prepare import Prepared
+
+PROCESSES = 3
+ITERATIONS = 300  # at the most
+_WARM_UP = 5
+_SETTLED = 20  # iterations in which the peak does not grow
+_LIMIT_S = 60.0
+_PAGES = 16 * 4096  # what a process grows by whatever it does
 
 
 def memory_spec(spec: RunSpec) -> RunSpec:
@@ -42,63 +49,73 @@ def is_supported() -> bool:
     return sys.platform == "linux" and os.access("/proc/self/clear_refs", os.W_OK)
 
 
-def measure(spec: RunSpec, results: Path, session: str) -> RunRecord:
-    """Run a memory run in a fresh process, which stores its record.
+def measure(spec: RunSpec, *, session: str) -> RunRecord:
+    """Train in this process until its peak grows no more.
 
     Args:
         spec: What :func:`memory_spec` returns.
-        results: The results folder.
         session: The session that the record belongs to.
 
+    Returns:
+        A record without iterations; ``peak_memory_bytes`` is the growth since the warm-up.
+
     Raises:
-        UsageError: The process failed; the message is its last line. Or it would not find the
-            optimizer or the problem.
+        UsageError: The run cannot begin.
     """
-    names = {part: identity.reference(getattr(spec, part)) for part in ("problem", "optimizer")}
-    for name in names.values():
-        if not identity.is_importable(name):
-            raise UsageError(
-                f"The peak memory of '{spec.label}' is not measured: that takes another process, "
-                f"which cannot import {name}; define it in a module."
-            )
-    fields = asdict(spec) | names
-    request = json.dumps({"spec": fields, "results": str(results), "session": session})
-    finished = subprocess.run(
-        # -P: a folder 'bench' or 'optimizers' where the user works is not this project's.
-        [sys.executable, "-P", "-c", "from bench.training import memory; memory.main()"],
-        input=request,
-        capture_output=True,
-        text=True,
-        env=os.environ | {"OPTBENCH_OFFLINE": "1"},  # what can be downloaded already is
-    )
-    if finished.returncode != 0:
-        last = finished.stderr.strip().splitlines()[-1:] or ["no message"]
-        raise UsageError(f"The memory run of '{spec.label}' failed: {last[0]}")
-    return store.read(Path(finished.stdout.splitlines()[-1]))
-
-
-def _measure_here(spec: RunSpec, session: str) -> RunRecord:
-    """Run in this process and note by how much its resident set grew at the most."""
     from bench.training import loop
+    from bench.training.prepare import prepare
 
-    prepared = prepare(spec)
-    process = psutil.Process()
+    began = time.perf_counter()
+    plain = _training(prepare(yardstick_spec(spec), checked=False))
+    for _ in range(_WARM_UP):
+        plain()
+    del plain
+    prepared = prepare(spec, checked=False)
+    gc.collect()
+    if allocator.is_glibc():
+        ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")  # resets the peak to the present size
-    before = process.memory_info().rss
-    record = loop.execute(prepared, session=session)
-    status = Path("/proc/self/status").read_text()
-    peak_kib = next(
-        int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")
+    before = _peak_bytes()
+    iterate = _training(prepared)
+    peak, settled = _peak_bytes(), 0
+    for _ in range(ITERATIONS):
+        iterate()
+        now = _peak_bytes()
+        settled = settled + 1 if now - peak < _PAGES else 0
+        peak = peak if settled else now
+        if settled >= _SETTLED or time.perf_counter() - began > _LIMIT_S:
+            break
+    wall_s = time.perf_counter() - began
+    return replace(
+        loop.blank(prepared, session=session),
+        status="completed",
+        peak_memory_bytes=max(0, _peak_bytes() - before),
+        wall_s=wall_s,
     )
-    return replace(record, peak_memory_bytes=max(0, peak_kib * 1024 - before))
 
 
-def main() -> None:
-    """Do what the standard input asks for, and print where the record is."""
-    importing.from_here()
-    request = json.loads(sys.stdin.read())
-    fields = request["spec"]
-    if fields["until"] is not None:
-        fields["until"] = tuple(fields["until"])
-    record = _measure_here(RunSpec(**fields), request["session"])
-    print(store.save(record, Path(request["results"])))
+def _training(prepared: "Prepared") -> Callable[[], None]:
+    """What trains a fresh model, iteration by iteration, and keeps nothing of it."""
+    import torch
+
+    from bench.training.clock import phase_clock
+    from bench.training.iteration import Training
+
+    device = torch.device(prepared.resolved.device)
+    clock = phase_clock(device)
+    dtype: torch.dtype = getattr(torch, prepared.resolved.dtype)
+    training = Training(prepared, prepared.problem.train.to(device, dtype), clock)
+
+    def iterate() -> None:
+        training.iterate()
+        training.losses.clear()
+        training.accuracies.clear()
+        clock.read()
+
+    return iterate
+
+
+def _peak_bytes() -> int:
+    """The peak of the resident set."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))

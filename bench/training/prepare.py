@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from bench.errors import UsageError, unknown
+from bench.errors import NotApplicableError, UsageError, unknown
 from bench.machine import devices, environment
 from bench.problems import REGISTRY as PROBLEM_REGISTRY
 from bench.problems import ProblemOptions
@@ -55,6 +55,11 @@ class Prepared:
             }
         )
 
+    @cached_property
+    def initial_digest(self) -> str:
+        """Of the initial parameters."""
+        return ""
+
     @property
     def config(self) -> dict[str, Any]:
         """What a record of the run has there."""
@@ -76,19 +81,20 @@ class Prepared:
         return dict(self.problem.metrics)
 
 
-def prepare(spec: RunSpec) -> Prepared:
+def prepare(spec: RunSpec, *, checked: bool = True) -> Prepared:
     """Resolve a run's names and check its values, without running anything.
+
+    Args:
+        spec: The run.
+        checked: Whether to try the optimizer on the problem; see :func:`check`.
 
     Raises:
         UsageError: Something that the user must mend; see the message.
     """
     device = devices.resolve(spec.device)
-    optimizer_name, optimizer = _find(OPTIMIZER_REGISTRY, spec.optimizer)
+    optimizer_name, optimizer = optimizer_of(spec)
     hyperparameters = optimizer.hyperparameters(spec.hyperparameters)
-    name, problem_spec = _find(PROBLEM_REGISTRY, spec.problem)
-    builder = problem_spec.load_builder()
-    options = ProblemOptions(spec.split, spec.data_root)
-    problem = _build(name, builder, options, identity.source_digest([builder]))
+    name, builder, problem = problem_of(spec)
     if spec.until is not None and spec.until[0] not in problem.metrics:
         raise unknown(f"metric of {name}:", spec.until[0], problem.metrics)
     batch_size = spec.batch_size or problem.batch_size
@@ -108,8 +114,24 @@ def prepare(spec: RunSpec) -> Prepared:
     prepared = Prepared(
         asked=spec, resolved=resolved, problem=problem, optimizer=optimizer, builder=builder
     )
-    _try(prepared)
+    if checked:
+        check(prepared)
     return prepared
+
+
+def optimizer_of(spec: RunSpec) -> tuple[str, OptimizerSpec]:
+    """What a run's optimizer is stored as, and its spec, imported."""
+    name, optimizer = _find(OPTIMIZER_REGISTRY, spec.optimizer)
+    identity.parts_of(optimizer)
+    return name, optimizer
+
+
+def problem_of(spec: RunSpec) -> tuple[str, Callable[[ProblemOptions], Problem], Problem]:
+    """What a run's problem is stored as, what builds it, and it itself."""
+    name, problem_spec = _find(PROBLEM_REGISTRY, spec.problem)
+    builder = problem_spec.load_builder()
+    options = ProblemOptions(spec.split, spec.data_root)
+    return name, builder, _build(name, builder, options, identity.source_digest([builder]))
 
 
 def _find(registry: Registry[Spec], given: Any) -> tuple[str, Spec]:
@@ -139,11 +161,16 @@ def _build(
     return problem
 
 
-def _try(prepared: Prepared) -> None:
-    """Meet here, and not in the middle of a comparison, what the user must mend.
+def check(prepared: Prepared) -> None:
+    """Meet here, and not in the middle of a comparison, what would end a run before it begins.
 
     That is a setting that the optimizer refuses, or a model that cannot be extended; what
     BackPACK refuses only while it runs shows in a pass over two data.
+
+    Raises:
+        UsageError: A setting that the optimizer refuses, or a model that cannot be built.
+        NotApplicableError: The optimizer takes its own default settings just as little, or its
+            curvature cannot be computed: it is not for this problem.
     """
     problem, optimizer, name = prepared.problem, prepared.optimizer, str(prepared.resolved.problem)
     with torch.random.fork_rng(devices=[]):
@@ -151,7 +178,13 @@ def _try(prepared: Prepared) -> None:
             model, loss_fn = problem.make_model(), problem.make_loss()
         except Exception as error:
             raise _unbuildable(name, error) from error
-        bound = optimizer.bind(model, loss_fn, prepared.asked.hyperparameters)
+        given = prepared.asked.hyperparameters
+        try:
+            bound = optimizer.bind(model, loss_fn, given)
+        except UsageError as error:
+            if given and _takes_defaults(optimizer, problem):
+                raise
+            raise NotApplicableError(str(error)) from error
         if optimizer.curvature is None:
             return
         try:
@@ -160,9 +193,22 @@ def _try(prepared: Prepared) -> None:
             with bound.backward_context():
                 loss.backward()
         except Exception as error:
-            raise UsageError(
+            raise NotApplicableError(
                 f"The curvature of '{optimizer.name}' cannot be computed on {name}: {error}"
             ) from error
+
+
+def _takes_defaults(optimizer: OptimizerSpec, problem: Problem) -> bool:
+    """Whether an optimizer can be made over a problem's model, as far as that can be told."""
+    try:
+        optimizer.hyperparameters({})
+    except UsageError:
+        return True  # some have no default: it is those given that it refuses
+    try:
+        optimizer.bind(problem.make_model(), problem.make_loss(), {})
+    except UsageError:
+        return False
+    return True
 
 
 def _unbuildable(name: str, error: Exception) -> UsageError:

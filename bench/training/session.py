@@ -2,18 +2,21 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from bench.errors import UsageError
+from bench.errors import LostError, UsageError
 from bench.runs import conditions, store
-from bench.runs.record import RunRecord
+from bench.runs.record import DONE, RunRecord
 from bench.runs.spec import RunSpec
-from bench.runs.yardsticks import yardstick_spec
-from bench.training import loop, memory
-from bench.training.prepare import Prepared, prepare
+from bench.support.forking import InterruptedCallError
+from bench.training import memory, tasks
+from bench.training.identification import identify
+from bench.training.processes import Here, Processes
+from bench.training.tasks import Conditions, Known
 
 
 class Observer(Protocol):
@@ -40,7 +43,8 @@ class Comparison:
     """What a comparison yields.
 
     Attributes:
-        training: One record per label and seed, newly run or stored before.
+        training: One record per label and seed, newly run or stored before; where the optimizer
+            cannot do it, one that says so.
         yardsticks: Plain-gradient records of the sessions that the training records belong to.
         memory: Peak memory by label, in bytes, of every run that measured it; labels that were not
             measured are absent.
@@ -56,111 +60,175 @@ class Comparison:
 
 
 def compare(
-    specs: Sequence[RunSpec], results: Path, *, fresh: bool, observer: Observer
+    specs: Sequence[RunSpec],
+    results: Path,
+    *,
+    under: Conditions,
+    fresh: bool,
+    observer: Observer,
+    processes: Processes | Here,
 ) -> Comparison:
     """Run what is not stored yet, and gather the rest.
 
-    Short plain-gradient runs stand before, between and after the new runs, so that the yardstick
-    is measured all through the session. Finished runs are stored one by one; after Ctrl-C or a
-    failure the same call goes on from there.
+    Every run has a process of its own, so that it reaches no other. Short plain-gradient runs stand
+    before, between and after the new runs, so that the yardstick is measured all through the
+    session. Finished runs are stored one by one; after Ctrl-C or a failure the same call goes on
+    from there.
 
     Args:
         specs: Training runs, in the order in which to run them.
         results: The results folder.
+        under: The conditions under which they take place.
         fresh: Run everything, whatever is stored.
         observer: Is told how it goes.
+        processes: Where they take place.
 
     Raises:
         UsageError: A run cannot begin; nothing was run then.
     """
-    outcome = Comparison()
-    session = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}"
-    prepared = [prepare(spec) for spec in specs]
-    store.require_writable(results)
-    stored = [
-        None if fresh else store.find(results, plan.run_id, conditions.values(plan, "times"))
-        for plan in prepared
-    ]
-    source = prepared[0].problem.source
-    observer.note(f"Data: {source.detail} ({source.origin})")
-    observer.planned(
-        [plan.asked for plan, found in zip(prepared, stored, strict=True) if found is None]
-    )
+    session = _Session(results.absolute(), under, fresh, observer, processes)
+    known = identify(processes, specs, under)
+    outcome = session.outcome
     try:
-        for plan, found in zip(prepared, stored, strict=True):
-            if found is not None:
-                outcome.training.append(found.relabelled(plan.asked.label))
-                outcome.reused += 1
-                continue
-            record = _run_with_yardstick(plan, results, session, observer)
-            outcome.training.append(record)
-            if record.status == "interrupted":
-                outcome.interrupted = True
-                break
-        if not outcome.interrupted:
-            if outcome.reused < len(prepared):
-                _run_yardstick(prepared[-1].asked, results, session)
-            _measure_memory(outcome, prepared, results, session, fresh=fresh, observer=observer)
+        session.run(specs, known)
+        session.measure_memory(specs, known)
     except KeyboardInterrupt:
         outcome.interrupted = True
     sessions = {record.session for record in outcome.training}
-    yardstick_ids = {prepare(yardstick_spec(plan.asked)).run_id for plan in prepared}
     outcome.yardsticks = [
         record
-        for run_id in sorted(yardstick_ids)
-        for record in store.executions(results, run_id)
+        for run_id in sorted({one.yardstick for one in known})
+        for record in store.executions(session.results, run_id)
         if record.session in sessions
     ]
     return outcome
 
 
-def _run_with_yardstick(
-    plan: Prepared, results: Path, session: str, observer: Observer
-) -> RunRecord:
-    _run_yardstick(plan.asked, results, session)
-    observer.started(plan.asked)
-    record = loop.execute(plan, session=session, on_iteration=observer.iterated)
-    store.save(record, results)
-    observer.finished(record)
-    return record
+@dataclass(frozen=True)
+class _Session:
+    """A comparison under way; see :func:`compare`."""
 
+    results: Path
+    under: Conditions
+    fresh: bool
+    observer: Observer
+    processes: Processes | Here
+    outcome: Comparison = field(default_factory=Comparison)
 
-def _run_yardstick(spec: RunSpec, results: Path, session: str) -> None:
-    yardstick = loop.run(yardstick_spec(spec), session=session)
-    if yardstick.status == "interrupted":
-        raise KeyboardInterrupt
-    store.save(yardstick, results)
+    def run(self, specs: Sequence[RunSpec], known: Sequence[Known]) -> None:
+        """Run what is not stored, and note what cannot be run."""
+        store.require_writable(self.results)
+        data = known[0].blank.data
+        self.observer.note(f"Data: {data['detail']} ({data['origin']})")
+        stored = [None if self.fresh or one.blank.error else self._stored(one) for one in known]
+        runnable = [
+            not one.blank.error and found is None for one, found in zip(known, stored, strict=True)
+        ]
+        self.observer.planned([spec for spec, will in zip(specs, runnable, strict=True) if will])
+        last = None
+        for spec, one, found in zip(specs, known, stored, strict=True):
+            if one.blank.error:
+                self.outcome.training.append(store.note(one.blank, self.results))
+            elif found is not None:
+                self.outcome.training.append(found.relabelled(spec.label))
+                self.outcome.reused += 1
+            else:
+                last = spec
+                self._run(spec, one)
+        if last is not None:
+            yardstick = self.processes.call(tasks.run_yardstick, last, last, self.under)
+            store.save(yardstick, self.results)
 
+    def _stored(self, one: Known) -> RunRecord | None:
+        times = conditions.values(one.blank, "times")
+        return store.find(self.results, one.blank.run_id, times)
 
-def _measure_memory(
-    outcome: Comparison,
-    prepared: Sequence[Prepared],
-    results: Path,
-    session: str,
-    *,
-    fresh: bool,
-    observer: Observer,
-) -> None:
-    """Peak memory by label: from the training runs on CUDA, from memory runs on the CPU."""
-    for record in outcome.training:
-        if record.peak_memory_bytes is not None:
-            outcome.memory.setdefault(record.label, []).append(record.peak_memory_bytes)
-    if not memory.is_supported():
-        return
-    usable = dict.fromkeys(r.label for r in outcome.training if r.status != "failed")
-    first = {plan.asked.label: plan for plan in reversed(prepared)}
-    for label in (label for label in usable if label not in outcome.memory):
-        plan = first[label]
-        spec = memory.memory_spec(plan.asked)
-        expected = prepare(spec)
-        where = conditions.values(expected, "memory")
-        found = None if fresh else store.find(results, expected.run_id, where)
-        if found is None:
-            observer.note(f"Measuring the peak memory of {label}")
+    def _run(self, spec: RunSpec, one: Known) -> None:
+        def told(what: int | RunRecord) -> None:
+            if isinstance(what, RunRecord):
+                store.save(what, self.results)
+            else:
+                self.observer.iterated(what)
+
+        self.observer.started(spec)
+        began, expected = datetime.now(UTC), one.blank.run_id
+        interrupted = False
+        try:
+            record = self.processes.call(
+                tasks.run_beside_yardstick, spec, spec, expected, self.under, told=told
+            )
+        except LostError as error:
+            record = replace(one.blank, started_at=began, error=error.whole)
+        except InterruptedCallError as interruption:
+            interrupted = True
+            if interruption.result is None:
+                raise
+            record = interruption.result
+        store.save(record, self.results)
+        self.outcome.training.append(record)
+        self.observer.finished(record)
+        if interrupted or record.status == "interrupted":
+            raise KeyboardInterrupt
+
+    def measure_memory(self, specs: Sequence[RunSpec], known: Sequence[Known]) -> None:
+        """Peak memory by label: from the training runs on CUDA, from memory runs on the CPU.
+
+        These are not timed, so that they go on side by side.
+        """
+        for record in self.outcome.training:
+            if record.peak_memory_bytes is not None:
+                self.outcome.memory.setdefault(record.label, []).append(record.peak_memory_bytes)
+        if not memory.is_supported():
+            return
+        usable = {r.label for r in self.outcome.training if r.status in DONE}
+        first = {
+            spec.label: spec
+            for spec, one in reversed([*zip(specs, known, strict=True)])
+            if spec.label in usable - self.outcome.memory.keys()
+        }
+        if not first:
+            return
+        under = replace(self.under, tuned=False)
+        todo: list[tuple[str, RunSpec]] = []
+        for label, spec in first.items():
+            spec = memory.memory_spec(spec)
+            (one,) = self.processes.call(tasks.identify, spec, [spec], under, False)
+            there = [] if self.fresh else self._stored_memory(one)
+            self.outcome.memory[label] = there
+            todo += [(label, spec)] * (memory.PROCESSES - len(there))
+        if todo:
+            labels = ", ".join(dict.fromkeys(label for label, _ in todo))
+            self.observer.note(f"Measuring the peak memory of {labels}")
+        with ThreadPoolExecutor(os.cpu_count()) as side_by_side:
+            futures = [
+                (label, side_by_side.submit(self._measure, spec, under)) for label, spec in todo
+            ]
             try:
-                found = memory.measure(spec, results, session)
-            except UsageError as error:
-                observer.note(str(error))
-                continue
-        if found.peak_memory_bytes is not None:
-            outcome.memory[label] = [found.peak_memory_bytes]
+                for label, future in futures:
+                    try:
+                        record = future.result()
+                    except (LostError, UsageError) as error:
+                        self.observer.note(f"The memory run of '{label}' failed: {error}")
+                        continue
+                    store.save(record, self.results)
+                    self.outcome.memory[label].append(record.peak_memory_bytes or 0)
+            except KeyboardInterrupt:
+                self.processes.close()
+                raise
+        for label in [label for label, found in self.outcome.memory.items() if not found]:
+            del self.outcome.memory[label]
+
+    def _measure(self, spec: RunSpec, under: Conditions) -> RunRecord:
+        record: RunRecord = self.processes.call(tasks.measure_memory, spec, spec, under)
+        return record
+
+    def _stored_memory(self, one: Known) -> list[int]:
+        wanted = conditions.values(one.blank, "memory")
+        found = [
+            record.peak_memory_bytes
+            for record in store.executions(self.results, one.blank.run_id)
+            if record.status in DONE
+            and record.peak_memory_bytes is not None
+            and conditions.values(record, "memory") == wanted
+        ]
+        return found[: memory.PROCESSES]

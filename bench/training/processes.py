@@ -1,0 +1,126 @@
+"""Which process a run takes place in: none reaches the next one, whatever a plug-in does to it.
+
+The first server has imported torch and nothing of the user's. From it comes a process that has
+built the problem with its data, from that one for each optimizer that has imported it, and from
+that one for each run. So nothing is imported or built twice, a run begins in some hundredths of a
+second, and the client never imports a plug-in.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from bench.errors import LostError, UsageError
+from bench.runs.spec import RunSpec
+from bench.runs.yardsticks import yardstick_spec
+from bench.support import forking
+from bench.support.forking import Place, Tell
+from bench.training import tasks
+from bench.training.tasks import Surroundings
+
+_PRELOADED = ("bench.training.preloaded",)
+
+
+_FIRST: list[Place] = []  # one for all sessions of this process
+_FIRST_MAKING = threading.Lock()
+
+
+def first() -> Place:
+    """The first server, which is started if there is none: the sooner, the sooner it is ready."""
+    with _FIRST_MAKING:
+        if not _FIRST or not _FIRST[0].alive:
+            _FIRST[:] = [forking.started(_PRELOADED)]
+        return _FIRST[0]
+
+
+def count_gpus() -> int:
+    """How many GPUs torch sees on this machine; it is not imported here for that."""
+    count: int = first().call(tasks.count_gpus)
+    return count
+
+
+class Processes:
+    """The processes of a session."""
+
+    def __init__(self) -> None:
+        """Begin a session where the user works now; processes come with the first calls."""
+        self._surroundings = Surroundings.here()
+        self._problems: dict[tuple[Any, ...], Place] = {}
+        self._optimizers: dict[tuple[Any, ...], Place] = {}
+        self._making = threading.Lock()
+
+    def __enter__(self) -> "Processes":
+        """Use them."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End them."""
+        self.close()
+
+    def call(
+        self, task: Callable[..., Any], spec: RunSpec, *arguments: Any, told: Tell | None = None
+    ) -> Any:
+        """Do a task of a run's, in a process that has its problem and its optimizer.
+
+        Args:
+            task: One of :mod:`bench.training.tasks`.
+            spec: The run.
+            arguments: Of the task.
+            told: Is called with what the task tells.
+
+        Raises:
+            LostError: A process ended without an answer.
+            UsageError: The problem or the optimizer cannot be imported, or what the task raised.
+        """
+        return self.of_optimizer(spec).call(task, *arguments, told=told)
+
+    def of_problem(self, spec: RunSpec) -> Place:
+        """Where calls have a run's problem.
+
+        Raises:
+            UsageError: It cannot be built.
+        """
+        with self._making:
+            key = (spec.problem, spec.split, spec.data_root)
+            if key not in self._problems or not self._problems[key].alive:
+                its = (self._surroundings, yardstick_spec(spec))
+                try:
+                    self._problems[key] = forking.within(first(), tasks.build_problem, *its)
+                except LostError as error:
+                    raise UsageError(
+                        f"Problem '{spec.problem}' cannot be built: {error}."
+                    ) from error
+            return self._problems[key]
+
+    def of_optimizer(self, spec: RunSpec) -> Place:
+        """Where calls have a run's optimizer, too.
+
+        Raises:
+            LostError: A process ended while it was imported.
+            UsageError: It cannot be imported.
+        """
+        problem = self.of_problem(spec)
+        with self._making:
+            key = (spec.problem, spec.split, spec.data_root, spec.optimizer)
+            if key not in self._optimizers or not self._optimizers[key].alive:
+                self._optimizers[key] = forking.within(problem, tasks.import_optimizer, spec)
+            return self._optimizers[key]
+
+    def close(self) -> None:
+        """End them, with all that goes on in them."""
+        for place in (*self._optimizers.values(), *self._problems.values()):
+            place.close()
+        self._optimizers, self._problems = {}, {}
+
+
+class Here:
+    """Does tasks in this process, one after the other; what plug-ins do to it stays."""
+
+    def call(
+        self, task: Callable[..., Any], _: RunSpec, *arguments: Any, told: Tell | None = None
+    ) -> Any:
+        """Do a task; see :meth:`Processes.call`."""
+        return task(told or (lambda _: None), *arguments)
+
+    def close(self) -> None:
+        """There is nothing to end."""
