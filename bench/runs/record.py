@@ -3,22 +3,22 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
 from bench.runs.spec import Role
 from bench.statistics.intervals import final_loss
-from bench.support.strict_json import with_strings
+from bench.support.strict_json import number, with_strings
 from bench.support.text import plain, plural, shorten
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 PHASES = ("data", "forward", "backward", "step")
 PHASE_COLUMNS = tuple(f"{phase}_s" for phase in PHASES)
 COLUMNS = ("iteration", "loss", "accuracy", *PHASE_COLUMNS)
@@ -27,22 +27,58 @@ CURVATURE_COLUMNS = (
     "q01", "q05", "q25", "q50", "q75", "q95", "q99",
 )  # fmt: skip
 
-Status = Literal["completed", "diverged", "failed", "interrupted"]
+Status = Literal["completed", "diverged", "failed", "interrupted", "not_applicable"]
 DONE: tuple[Status, ...] = ("completed", "diverged")
 
 _BESIDE_METADATA = {"values", "path"}
 
-# What readers of a record rely on, besides the fields of RunRecord.
-_REQUIRED = {
+# What readers of a record rely on: types, or the values that there are; in a tuple, alternatives.
+# Under a name with a question mark there may be nothing. Numbers that need not be finite are read
+# by ``number`` instead.
+_SCALAR = (str, int, float, bool, None)
+_SHAPE = {
+    "run_id": str,
+    "started_at": str,
+    "session": str,
     "config": {
-        "problem", "optimizer", "label", "hyperparameters", "settings", "seed", "iterations",
-        "seconds", "until", "batch_size", "device", "dtype", "split", "role",
+        "problem": str,
+        "optimizer": str,
+        "label": str,
+        "hyperparameters": dict,
+        "settings": dict,
+        "seed": int,
+        "iterations": (int, float, None),
+        "seconds": (int, float, None),
+        "until": (list, None),
+        "batch_size": int,
+        "device": str,
+        "dtype": str,
+        "split": str,
+        "role": frozenset(get_args(Role)),
     },
+    "status": frozenset(get_args(Status)),
+    "diverged_at": (int, None),
+    "error": str,
     "environment": {
-        "fingerprint", "cpu", "logical_cores", "threads", "gpu", "versions", "allocator", "commit",
+        "fingerprint": str,
+        "cpu": str,
+        "logical_cores": (int, None),
+        "threads": int,
+        "gpu": ({"name": str}, None),
+        "versions": {"torch": str},
+        "allocator": {"libc": _SCALAR, "tuned": (bool, None)},
+        "commit": (str, None),
+        "shared?": bool,
     },
-    "data": {"name", "detail", "checksum", "origin"},
-}  # fmt: skip
+    "data": {"name": str, "detail": str, "checksum": _SCALAR, "origin": str},
+    "evaluations": list,
+    "curvature": list,
+    "metrics": dict,
+    "peak_memory_bytes": (int, None),
+    "warmup_s": (float, int, str),
+    "wall_s": (float, int, str),
+}
+_METRICS = frozenset({"min", "max"})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -56,9 +92,10 @@ class RunRecord:
             taken within a session.
         config: The resolved ``RunSpec`` as a JSON-able dict, all hyperparameters filled in;
             ``settings`` holds those that were given or that the registry sets.
-        status: ``completed``, ``diverged``, ``failed`` or ``interrupted``.
+        status: ``completed``, ``diverged``, ``failed``, ``interrupted``, or ``not_applicable``: the
+            optimizer cannot do this problem.
         diverged_at: Iteration of the first non-finite loss, or ``None``.
-        error: The traceback of a failed run, or empty.
+        error: The traceback of a failed run, the reason of one that is not applicable, or empty.
         environment: Machine and software; see ``bench.machine.environment.describe``. ``shared`` is
             whether other runs ran there at the same time.
         data: The data source.
@@ -98,7 +135,7 @@ class RunRecord:
     def __repr__(self) -> str:
         """On two lines: what it is, how it ended and how far it got, where it is stored."""
         config, losses = self.config, self.values["loss"]
-        ended = f"{self.status} after {plural(len(losses), 'iteration')}"
+        ended = f"{self.status.replace('_', ' ')} after {plural(len(losses), 'iteration')}"
         if self.reason:
             ended += f": {shorten(plain(self.reason), 60)}"
         elif len(losses):
@@ -124,7 +161,9 @@ class RunRecord:
 
     @property
     def reason(self) -> str:
-        """Why a run failed, in one line: the exception at the end of its traceback."""
+        """Why a run failed or could not be, in one line: the exception at a traceback's end."""
+        if self.status == "not_applicable":
+            return " ".join(self.error.split())
         lines = self.error.splitlines()
         frames = [index for index, line in enumerate(lines) if line.startswith("  ")]
         rest = lines[frames[-1] + 1 :] if frames else lines
@@ -180,24 +219,22 @@ class RunRecord:
     ) -> "RunRecord":
         """Rebuild a record.
 
-        A record of version 1, which knew no curvature, becomes one of the present version.
+        Those of older versions become ones of the present version; version 1 knew no curvature.
 
         Raises:
-            ValueError: The schema is another version, or a field or column is missing.
+            ValueError: The schema is another version, or something is missing or of another type.
         """
-        if facts.get("schema_version") == 1:
-            facts = {**facts, "schema_version": SCHEMA_VERSION, "curvature": []}
-        if facts.get("schema_version") != SCHEMA_VERSION:
+        version = facts.get("schema_version")
+        if type(version) is not int or not 1 <= version <= SCHEMA_VERSION:
             raise ValueError(
-                f"schema version {facts.get('schema_version')!r}, this optbench reads 1 and "
-                f"{SCHEMA_VERSION}"
+                f"schema version {version!r}, this optbench reads 1 to {SCHEMA_VERSION}"
             )
-        names = {item.name for item in dataclasses.fields(cls)} - _BESIDE_METADATA
-        if missing := names - facts.keys():
-            raise ValueError(f"metadata lacks {', '.join(sorted(missing))}")
-        for part, required in _REQUIRED.items():
-            if absent := required - facts[part].keys():
-                raise ValueError(f"metadata of {part} lacks {', '.join(sorted(absent))}")
+        if version == 1:
+            facts = {**facts, "curvature": []}
+        if wrong := _mismatch(facts, _SHAPE):
+            raise ValueError(wrong)
+        if wrong := _mismatch(facts["metrics"], dict.fromkeys(facts["metrics"], _METRICS)):
+            raise ValueError(wrong)
         if tuple(values) != COLUMNS:
             raise ValueError(f"columns are {', '.join(values)}, not {', '.join(COLUMNS)}")
         expected = {"iteration", "seconds", *facts["metrics"]}
@@ -205,19 +242,57 @@ class RunRecord:
             raise ValueError(f"an evaluation lacks one of {', '.join(sorted(expected))}")
         if any(set(CURVATURE_COLUMNS) != row.keys() for row in facts["curvature"]):
             raise ValueError(f"a row of curvature is not {', '.join(CURVATURE_COLUMNS)}")
-        known = {name: facts[name] for name in names}
+        known = {name: facts[name] for name in _SHAPE}
         known["started_at"] = datetime.fromisoformat(facts["started_at"])
+        if known["started_at"].utcoffset() != timedelta(0):
+            raise ValueError("the start is not in UTC")
+        known |= {name: number(facts[name]) for name in ("warmup_s", "wall_s")}
+        if (until := facts["config"]["until"]) is not None:
+            metric, target = until
+            if facts["evaluations"] and metric not in facts["metrics"]:
+                raise ValueError(f"its target is of {metric!r}, which is no metric")
+            known["config"] = {**facts["config"], "until": [metric, number(target)]}
         known["evaluations"] = [
-            {name: float(value) for name, value in row.items()} for row in facts["evaluations"]
+            {name: number(value) for name, value in row.items()} for row in facts["evaluations"]
         ]
         known["curvature"] = [
             {
-                name: value if name in ("iteration", "layer") else float(value)
+                name: value if name in ("iteration", "layer") else number(value)
                 for name, value in row.items()
             }
             for row in facts["curvature"]
         ]
+        if not all(row["iteration"].is_integer() for row in known["evaluations"]):
+            raise ValueError("an evaluation has no iteration")
+        if any(
+            type(row["iteration"]) is not int or type(row["layer"]) is not str
+            for row in known["curvature"]
+        ):
+            raise ValueError("a row of curvature has no iteration, or a layer without a name")
+        overall = {row["iteration"] for row in known["curvature"] if row["layer"] == "all"}
+        if overall != {row["iteration"] for row in known["curvature"]}:
+            raise ValueError("an observation of curvature lacks the layer all")
         return cls(values=values, **known)
+
+
+def _mismatch(value: Any, shape: Any, name: str = "") -> str:
+    """How a value of a record's metadata differs from its shape; nothing if it does not."""
+    if isinstance(shape, tuple):  # of which one has to fit
+        return min((_mismatch(value, one, name) for one in shape), key=bool)
+    if isinstance(shape, dict) and isinstance(value, Mapping):
+        bare = {key.removesuffix("?"): inner for key, inner in shape.items()}
+        if lacking := sorted(shape.keys() - value.keys() - {f"{key}?" for key in bare}):
+            return f"metadata {f'of {name} ' if name else ''}lacks {', '.join(lacking)}"
+        parts = ((key, value[key], inner) for key, inner in bare.items() if key in value)
+        found = (_mismatch(part, inner, f"{name}.{key}".strip(".")) for key, part, inner in parts)
+        return next(filter(None, found), "")
+    if isinstance(shape, frozenset):
+        fits = isinstance(value, str) and value in shape
+    elif isinstance(shape, type):  # to Python, true and false are whole numbers
+        fits = isinstance(value, shape) and (shape is bool or not isinstance(value, bool))
+    else:
+        fits = shape is None and value is None
+    return "" if fits else f"{name} is {shorten(repr(value), 60)}"
 
 
 def reaches(value: float, target: float, better: str) -> bool:

@@ -1,12 +1,13 @@
 """Records on disk: one Parquet file per execution, written whole or not at all."""
 
 import dataclasses
+import hashlib
+import io
 import json
 import os
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,9 @@ from bench.runs.record import COLUMNS, DONE, RunRecord
 from bench.support import atomic
 
 RUNS = "runs"
-_METADATA_KEY = b"optbench"
+_METADATA_KEY, _SEAL_KEY = b"optbench", b"optbench.checksum"
+_SEAL = b"\nSHA-256 of all but this: "  # no JSON text holds a line end
+_SEALED_SINCE = 3
 _UNREADABLE = (
     OSError, pa.ArrowException, KeyError, TypeError, AttributeError, ValueError, OverflowError,
     RecursionError,
@@ -65,11 +68,9 @@ def save(record: RunRecord, results: str | Path) -> Path:
     folder = runs_folder(Path(results))
     folder.mkdir(parents=True, exist_ok=True)
     final = folder / f"{record.key}.parquet"
-    metadata = json.dumps(record.metadata(), allow_nan=False)
-    table = pa.table({name: record.values[name] for name in COLUMNS})
-    table = table.replace_schema_metadata({_METADATA_KEY: metadata.encode()})
+    content = encode(record)
     with atomic.writing(final) as file:
-        pq.write_table(table, file, write_page_checksum=True)
+        file.write(content)
     return final
 
 
@@ -86,26 +87,75 @@ def note(record: RunRecord, results: str | Path) -> RunRecord:
     return record
 
 
-def read(path: Path) -> RunRecord:
-    """Read one record; nothing in it is evaluated.
+def encode(record: RunRecord) -> bytes:
+    """A record as the bytes of its file, with a checksum over all of them but its own.
+
+    Not over columns and metadata as pyarrow reads them: DuckDB reads the file too, and believes the
+    statistics in its footer.
+    """
+    metadata = json.dumps(record.metadata(), allow_nan=False)
+    table = pa.table({name: record.values[name] for name in COLUMNS})
+    buffer = io.BytesIO()
+    # The schema of Arrow's own would hold the metadata once more.
+    with pq.ParquetWriter(buffer, table.schema, store_schema=False) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata({_METADATA_KEY: metadata, _SEAL_KEY: _SEAL + b"0" * 64})
+    before, _, after = _around_seal(buffer.getvalue())
+    return before + _checksum(before, after) + after
+
+
+def decode(content: bytes) -> RunRecord:
+    """A record from the bytes of its file; nothing in it is evaluated.
 
     Raises:
-        ValueError: The file is damaged, or not a record.
+        ValueError: They are damaged, or no record.
     """
     try:
+        before, checksum, after = _around_seal(content)  # before anything else reads them
+        if checksum and checksum != _checksum(before, after):
+            raise ValueError("its content is not what its checksum is of")
         # Not pq.read_table: to set up its scan of a data set takes longer than to read the file.
-        with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
+        with pq.ParquetFile(
+            pa.BufferReader(content), page_checksum_verification=True, pre_buffer=False
+        ) as file:
             metadata = (file.schema_arrow.metadata or {}).get(_METADATA_KEY)
             if metadata is None:
                 raise ValueError("it holds no optbench metadata")
             table = file.read(use_threads=False)
         values = {name: _numbers(name, table[name]) for name in table.column_names}
-        record = RunRecord.from_metadata(json.loads(metadata), values)
-        _require_types(record)
-        return dataclasses.replace(record, path=path)
+        facts = json.loads(metadata)
+        record = RunRecord.from_metadata(facts, values)
+        if not checksum and facts["schema_version"] >= _SEALED_SINCE:
+            raise ValueError("it has no checksum")
+        return record
     except _UNREADABLE as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"'{path}' is not a readable record: {reason}") from error
+        raise ValueError(reason) from error
+
+
+def read(path: Path) -> RunRecord:
+    """Read one record; see :func:`decode`.
+
+    Raises:
+        ValueError: The file is damaged, not a record, or one under another's name.
+    """
+    try:
+        record = decode(path.read_bytes())
+        if path.stem != record.key:
+            raise ValueError(f"it holds {record.key}")
+    except (OSError, ValueError) as error:
+        raise ValueError(f"'{path}' is not a readable record: {error}") from error
+    return dataclasses.replace(record, path=path)
+
+
+def _around_seal(content: bytes) -> tuple[bytes, bytes, bytes]:
+    """What is before a checksum, the checksum (empty if there is none), and what is after it."""
+    before, seal, rest = content.rpartition(_SEAL)
+    return before + seal, rest[:64] if seal else b"", rest[64:] if seal else rest
+
+
+def _checksum(*parts: bytes) -> bytes:
+    return hashlib.sha256(b"".join(parts)).hexdigest().encode()
 
 
 def _numbers(name: str, column: pa.ChunkedArray) -> np.ndarray:
@@ -113,24 +163,6 @@ def _numbers(name: str, column: pa.ChunkedArray) -> np.ndarray:
     if values.dtype.kind not in ("iu" if name == "iteration" else "iuf") or column.null_count:
         raise ValueError(f"column {name} holds something else than numbers")
     return values
-
-
-def _require_types(record: RunRecord) -> None:
-    """What would else make every reader of the folder fail, not only one of this record."""
-    if record.started_at.utcoffset() != timedelta(0):
-        raise ValueError("the start is not in UTC")
-    for name in ("seed", "batch_size"):
-        if not isinstance(record.config[name], int):
-            raise ValueError(f"{name} is no whole number")
-    if lacking := {"libc", "tuned"} - record.environment["allocator"].keys():
-        raise ValueError(f"metadata of the allocator lacks {', '.join(sorted(lacking))}")
-    if "torch" not in record.environment["versions"]:
-        raise ValueError("the version of torch is missing")
-    whole = [row["iteration"] for row in (*record.evaluations, *record.curvature)]
-    if not all(isinstance(count, int | float) and float(count).is_integer() for count in whole):
-        raise ValueError("an evaluation or a row of curvature has no iteration")
-    if not all(isinstance(row["layer"], str) for row in record.curvature):
-        raise ValueError("a layer of curvature has no name")
 
 
 def files(folder: Path) -> list[Path]:

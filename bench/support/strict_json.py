@@ -11,8 +11,19 @@ def with_nulls(value: Any) -> Any:
 
 
 def with_strings(value: Any) -> Any:
-    """Plain JSON to be read back: ``float()`` takes the strings for NaN and infinities."""
+    """Plain JSON to be read back: :func:`number` takes the strings for NaN and infinities."""
     return _plain(value, str)
+
+
+def number(value: Any) -> float:
+    """A number that was written by :func:`with_strings`.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if type(value) not in (int, float) and value not in ("nan", "inf", "-inf"):
+        raise ValueError(f"{value!r} is no number")
+    return float(value)
 
 
 def _plain(value: Any, replace: Callable[[float], Any]) -> Any:

@@ -43,7 +43,7 @@ def test_metadata_are_strict_json_and_come_back() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema_version": 3}, "schema version 3, this optbench reads 1 and 2"),
+        ({"schema_version": 4}, "schema version 4, this optbench reads 1 to 3"),
         ({"schema_version": None}, "schema version None"),
         ({"status": ...}, "metadata lacks status"),
         ({"config": {}}, "metadata of config lacks batch_size, device, dtype"),
@@ -109,6 +109,21 @@ def test_nothing_that_is_no_number_reaches_a_target() -> None:
 )
 def test_the_reason_of_a_failure_is_its_exception(error: str, reason: str) -> None:
     assert made_record(status="failed", error=error).reason == reason
+
+
+def test_the_reason_of_what_is_not_applicable_is_all_of_it_in_one_line() -> None:
+    record = made_record(
+        status="not_applicable", error="no rule for Tanh:\n  use another", losses=[]
+    )
+    assert record.reason == "no rule for Tanh: use another"
+    assert "not applicable after 0 iterations: no rule for Tanh: use another" in repr(record)
+
+
+def test_a_target_comes_back_as_a_number() -> None:
+    facts = made_record(until=("loss", -math.inf)).metadata()
+    assert RunRecord.from_metadata(facts, made_record().values).config["until"] == [
+        "loss", -math.inf,
+    ]  # fmt: skip
 
 
 def test_a_relabelled_record_is_otherwise_the_same() -> None:

@@ -1,5 +1,6 @@
 """The stored runs in SQL."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,20 @@ def test_a_damaged_file_does_not_spoil_the_rest(results: Path) -> None:
 
 def test_a_record_with_a_value_of_another_type_is_skipped(results: Path) -> None:
     store.save(made_record(run_id="e" * 16, seed="zero"), results)
+    with pytest.warns(DamagedRecordWarning, match="e" * 16):
+        assert views.query(results, "select count(*) from runs")[1] == [(2,)]
+
+
+def test_a_file_under_the_name_of_another_has_no_rows(results: Path) -> None:
+    """Else its iterations would be those of two runs."""
+    path = max((results / "runs").iterdir())
+    shutil.copy(path, path.with_name("e" * 16 + path.name[16:]))
+    with pytest.warns(DamagedRecordWarning, match="e" * 16):
+        assert views.query(results, "select count(*) from iterations")[1] == [(4,)]
+
+
+def test_a_number_that_sql_cannot_hold_is_skipped(results: Path) -> None:
+    store.save(made_record(run_id="e" * 16, seed=2**70), results)
     with pytest.warns(DamagedRecordWarning, match="e" * 16):
         assert views.query(results, "select count(*) from runs")[1] == [(2,)]
 

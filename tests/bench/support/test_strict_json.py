@@ -21,11 +21,18 @@ def test_what_is_not_finite_becomes_null() -> None:
     }
 
 
-def test_what_is_not_finite_becomes_a_string_that_float_reads() -> None:
+def test_what_is_not_finite_becomes_a_string_that_is_read_back() -> None:
     found = strict_json.with_strings(VALUE)
     assert found["loss"] == [1.5, "nan", ["inf", "-inf"]]
-    assert [float(text) for text in found["loss"][2]] == [math.inf, -math.inf]
-    assert math.isnan(float(found["3"]["inner"]))
+    assert [strict_json.number(text) for text in found["loss"][2]] == [math.inf, -math.inf]
+    assert math.isnan(strict_json.number(found["3"]["inner"]))
+    assert strict_json.number(2) == 2.0
+
+
+@pytest.mark.parametrize("value", [True, None, "1", "Infinity", [1], b"nan"], ids=repr)
+def test_what_is_no_number_is_told(value: Any) -> None:
+    with pytest.raises(ValueError, match=r"is no number"):
+        strict_json.number(value)
 
 
 @pytest.mark.parametrize("plain", [strict_json.with_nulls, strict_json.with_strings])
