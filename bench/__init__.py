@@ -9,7 +9,7 @@
 from typing import TYPE_CHECKING
 
 from bench.runs.spec import RunSpec
-from bench.support import lazy
+from bench.support import imported, lazy
 
 if TYPE_CHECKING:
     from bench.report.from_python import ranking, summary, write_report
@@ -30,6 +30,8 @@ __all__ = [
     "sweep",
     "write_report",
 ]
+
+imported.begin()
 
 # No name here is a file's or a folder's: once that is imported, it would be found instead.
 __getattr__ = lazy.attributes(

@@ -8,55 +8,106 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bench.training import source
+import torch
+
+from bench.training import following, source
 from optimizers import OPTIMIZERS
 from optimizers.spec import OptimizerSpec
 
+_EXACT = 2**53  # whole numbers that a float can tell apart
 _LENGTH = 16
 _SHORT = 8
 
 
 def run_id(facts: Mapping[str, Any]) -> str:
-    """Hash JSON-able facts, whatever the order of their keys."""
-    text = json.dumps(facts, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:_LENGTH]
+    """Hash facts, numbers by their value (1 is 1.0), whatever the order of keys."""
+    return _digest(by_value(facts))
 
 
-def source_digest(objects: Iterable[Any]) -> str:
-    """Hash the source behind classes or functions.
+def by_value(value: Any) -> Any:
+    """A value as JSON, the same for what is equal: numbers by value, tuples as lists."""
+    if isinstance(value, Mapping):
+        return {str(name): by_value(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [by_value(item) for item in value]
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _EXACT:
+        value = float(value)
+    return value + 0.0 if isinstance(value, float) else value  # -0.0 is 0.0
 
-    It covers the modules that define them and, from there, every module they import that belongs
-    to the same top-level package or lies in the same folder: so an edit to an optimizer or to a
-    helper of its changes the id, and an upgrade of a library (whose version is hashed) need not be
-    read. What was made in a notebook, in the script that runs, or inside a function is hashed by
-    its code, and by the classes, functions and values that its code uses.
+
+def sources(objects: Iterable[Any]) -> dict[str, str]:
+    """What classes or functions consist of, by name.
+
+    That are the modules that define them and their bases, and all that these import; see
+    :mod:`bench.training.following`. What was made in a notebook, in the script that runs, or inside
+    a function is known by its code, and by the classes, functions and values that its code uses.
 
     Args:
         objects: Classes, functions, or instances of classes.
+
+    Raises:
+        UsageError: A file was edited after this process had imported it.
     """
-    files: dict[str, bytes] = {}
+    found: dict[str, str] = {}
+    modules: list[str] = []
     for item in objects:
         while isinstance(item, functools.partial):
-            files[repr(item.args) + repr(item.keywords)] = b""
+            _add(found, "partial", _written((item.args, item.keywords)))
             item = item.func
         known = item if hasattr(item, "__qualname__") else type(item)
         if source.is_live(known):
-            texts: list[str] = []
-            source.Writer(texts.append).write(item)
-            name = known.__qualname__
-            files[name] = files.get(name, b"") + "\0".join(texts).encode()
-        module = source.module_of(inspect.unwrap(item))
-        if module is None or module.__name__ == "__main__":
-            continue
-        if source.file(module) is None:
-            files[repr(known)] = b""  # compiled
-            continue
-        for path, content in source.files(module):
-            files[path.name] = files.get(path.name, b"") + content
+            _add(found, known.__qualname__, _written(item))
+        plain = inspect.unwrap(item) if callable(item) else item
+        for one in (plain, *(inspect.getmro(known) if isinstance(known, type) else ())):
+            module = source.module_of(one)
+            if module is not None and module.__name__ != "__main__":
+                modules.append(module.__name__)
+    return found | following.sources(modules)
+
+
+def _add(found: dict[str, str], name: str, text: str) -> None:
+    found[name] = hashlib.sha256((found.get(name, "") + text).encode()).hexdigest()
+
+
+def _written(item: Any) -> str:
+    texts: list[str] = []
+    source.Writer(texts.append).write(item)
+    return "\0".join(texts)
+
+
+def source_digest(objects: Iterable[Any]) -> str:
+    """Hash what classes or functions consist of; see :func:`sources`."""
+    return _digest(sources(objects))
+
+
+def data_digest(data: Any) -> str:
+    """Hash data: the type, the shape and the bytes of every tensor.
+
+    Args:
+        data: What has tensors as attributes, or a method ``digest`` of its own.
+    """
+    if hasattr(data, "digest"):
+        return str(data.digest())
+    return state_digest({k: v for k, v in vars(data).items() if isinstance(v, torch.Tensor)})
+
+
+def state_digest(state: Mapping[str, Any]) -> str:
+    """Hash tensors by name, such as a ``state_dict``; what is no tensor by its ``repr``."""
     digest = hashlib.sha256()
-    for name in sorted(files):
-        digest.update(name.encode() + b"\0" + files[name] + b"\0")
+    for name, value in sorted(state.items()):
+        digest.update(name.encode() + b"\0")
+        if not isinstance(value, torch.Tensor) or value.layout is not torch.strided:
+            digest.update(repr(value).encode())
+            continue
+        plain = value.detach().cpu().contiguous()
+        digest.update(f"{plain.dtype} {tuple(plain.shape)}".encode())
+        digest.update(plain.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()[:_LENGTH]
+
+
+def _digest(facts: Mapping[str, Any]) -> str:
+    text = json.dumps(facts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:_LENGTH]
 
 
 def parts_of(optimizer: OptimizerSpec) -> list[Any]:

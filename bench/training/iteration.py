@@ -12,7 +12,7 @@ from torch import Tensor
 from bench.problems.data import TensorData, batch_indices
 from bench.training.clock import BACKWARD, FORWARD, STEP, PhaseClock
 from bench.training.prepare import Prepared
-from bench.training.seeding import stream_seed
+from bench.training.seeding import initial_model, stream_seed
 
 _NOTHING = torch.empty(0)
 
@@ -42,8 +42,7 @@ class Training:
         """
         spec, problem = prepared.resolved, prepared.problem
         dtype: torch.dtype = getattr(torch, spec.dtype)
-        torch.manual_seed(stream_seed(spec.seed, "initialisation"))
-        model = problem.make_model().to(train.device, dtype)
+        model = initial_model(problem, spec.seed).to(train.device, dtype)
         loss_fn = problem.make_loss().to(train.device, dtype)
         self.bound = prepared.optimizer.bind(model, loss_fn, prepared.asked.hyperparameters)
         torch.manual_seed(stream_seed(spec.seed, "training"))

@@ -2,9 +2,11 @@
 
 import torch
 
-from bench.training import loop, memory
+from bench.training import following, loop, memory
 
 __all__ = ["loop", "memory"]
+
+following.project()  # read once for all
 
 # The first optimizer of a process imports torch's compiler, which takes longer than torch itself.
 torch.optim.Optimizer([torch.zeros(1)], {})

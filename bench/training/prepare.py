@@ -14,12 +14,14 @@ from bench.problems import ProblemOptions
 from bench.problems.problem import Problem
 from bench.runs import conditions
 from bench.runs.spec import RunSpec
-from bench.training import identity
+from bench.training import following, identity
+from bench.training.seeding import initial_model
 from optimizers import REGISTRY as OPTIMIZER_REGISTRY
 from optimizers.plugins import Registry
 from optimizers.spec import OptimizerSpec
 
 Spec = TypeVar("Spec")
+_KEPT = 2  # problems, with their data
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,16 +51,28 @@ class Prepared:
             | conditions.hashed(self)
             | {
                 "device": torch.device(self.resolved.device).type,
-                "source": identity.source_digest(
-                    [*identity.parts_of(self.optimizer), self.builder]
-                ),
+                "sources": self.sources,
+                "tensors": data_digest(self.problem),
+                "start": self.start,
             }
         )
 
     @cached_property
-    def initial_digest(self) -> str:
-        """Of the initial parameters."""
-        return ""
+    def sources(self) -> dict[str, str]:
+        """Everything that the run's code consists of, this project's own included, by name.
+
+        Raises:
+            UsageError: A file was edited after this process had imported it.
+        """
+        own = identity.sources([*identity.parts_of(self.optimizer), self.builder])
+        return following.project() | own
+
+    @cached_property
+    def start(self) -> str:
+        """A digest of the initial parameters and buffers."""
+        with torch.random.fork_rng(devices=[]):
+            model = initial_model(self.problem, self.resolved.seed)
+        return identity.state_digest(model.state_dict())
 
     @property
     def config(self) -> dict[str, Any]:
@@ -79,6 +93,20 @@ class Prepared:
     def metrics(self) -> dict[str, str]:
         """What a record of the run has there."""
         return dict(self.problem.metrics)
+
+
+_DIGESTS: dict[int, tuple[Problem, str]] = {}  # of the latest problems
+
+
+def data_digest(problem: Problem) -> str:
+    """Hash what a problem's data are; once for each problem that is built."""
+    known = _DIGESTS.get(id(problem))
+    if known is None or known[0] is not problem:
+        parts = (identity.data_digest(problem.train), identity.data_digest(problem.held_out))
+        while len(_DIGESTS) >= _KEPT:
+            _DIGESTS.pop(next(iter(_DIGESTS)))
+        known = _DIGESTS[id(problem)] = problem, " ".join(parts)
+    return known[1]
 
 
 def prepare(spec: RunSpec, *, checked: bool = True) -> Prepared:
@@ -140,7 +168,7 @@ def _find(registry: Registry[Spec], given: Any) -> tuple[str, Spec]:
     return name, registry.get(name) if given is name else registry.adopt(name, given)
 
 
-@lru_cache(maxsize=2)  # the runs of a comparison share one problem, and its data
+@lru_cache(maxsize=_KEPT)  # the runs of a comparison share one problem, and its data
 def _build(
     name: str,
     builder: Callable[[ProblemOptions], Problem],

@@ -7,6 +7,10 @@ order therefore have streams of their own, and every optimizer of a seed meets t
 from typing import Literal
 
 import numpy as np
+import torch
+from torch import nn
+
+from bench.problems.problem import Problem
 
 Stream = Literal["initialisation", "batches", "training"]
 _STREAMS: tuple[Stream, ...] = ("initialisation", "batches", "training")
@@ -25,3 +29,9 @@ def stream_seed(seed: int, stream: Stream) -> int:
     """
     sequence = np.random.SeedSequence(seed, spawn_key=(_STREAMS.index(stream),))
     return int(sequence.generate_state(1, dtype=np.uint64)[0]) >> 1
+
+
+def initial_model(problem: Problem, seed: int) -> nn.Module:
+    """The model that every run of a seed begins with; torch's global generator is left seeded."""
+    torch.manual_seed(stream_seed(seed, "initialisation"))
+    return problem.make_model()

@@ -215,8 +215,8 @@ class _Session:
             except KeyboardInterrupt:
                 self.processes.close()
                 raise
-        for label in [label for label, found in self.outcome.memory.items() if not found]:
-            del self.outcome.memory[label]
+        measured = self.outcome.memory
+        self.outcome.memory = {label: sorted(found) for label, found in measured.items() if found}
 
     def _measure(self, spec: RunSpec, under: Conditions) -> RunRecord:
         record: RunRecord = self.processes.call(tasks.measure_memory, spec, spec, under)

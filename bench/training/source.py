@@ -1,6 +1,6 @@
 """What is behind classes and functions, to be hashed: files, or the code of what no file holds.
 
-What a module defines is known by the module's file and by those of its neighbours that it imports.
+What a module defines is known by the module's file and by those that it imports; see ``following``.
 What was made in a notebook, in the script that runs, or inside a function is *live*: known by its
 own code and by all that this code uses, so that a script may change around it.
 """
@@ -12,70 +12,21 @@ import importlib
 import inspect
 import itertools
 import sys
-import sysconfig
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import torch
 
+from bench.training import following
+
 # What cannot be told is another object in every process: it is run again, and never replayed.
 _HERE_ONLY = uuid.uuid4().hex
-_STANDARD = tuple(sysconfig.get_path(name) for name in ("stdlib", "platstdlib"))
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, type(...))
 # Steps of code: reading a global, taking a part of what was read, binding what was imported.
 _READS, _TAKES = ("LOAD_GLOBAL", "LOAD_NAME"), ("LOAD_ATTR", "LOAD_METHOD")
 _BINDS = ("IMPORT_FROM", "STORE_")
-_READ: dict[str, tuple[object, bytes]] = {}  # by module: how it was loaded, and its file then
-
-
-def files(root: ModuleType) -> list[tuple[Path, bytes]]:
-    """Files of a module and of its neighbours that it imports, directly or not, by path.
-
-    Neighbours belong to the same top-level package or lie in the same folder. A file is as it was
-    when it was asked for first since its module was loaded: this process runs that, whatever has
-    been edited meanwhile.
-    """
-    top = root.__name__.partition(".")[0]
-    if top in {"torch", "torchvision", "backpack"}:
-        return []  # their versions are hashed
-    root_file = file(root)
-    assert root_file is not None
-    found: dict[Path, bytes] = {}
-    waiting = [root]
-    while waiting:
-        module = waiting.pop()
-        path = file(module)
-        if path is None or path in found:
-            continue
-        if module.__name__.partition(".")[0] != top and path.parent != root_file.parent:
-            continue
-        found[path] = _content(module, path)
-        for value in list(vars(module).values()):
-            neighbour = (
-                value
-                if isinstance(value, ModuleType)
-                else sys.modules.get(getattr(value, "__module__", None) or "")
-            )
-            if neighbour is not None:
-                waiting.append(neighbour)
-    return sorted(found.items())
-
-
-def file(module: ModuleType) -> Path | None:
-    """The file that holds a module's source, if there is one."""
-    name = getattr(module, "__file__", None)
-    return Path(name) if name and name.endswith(".py") and Path(name).is_file() else None
-
-
-def _content(module: ModuleType, path: Path) -> bytes:
-    loaded = getattr(module, "__spec__", None)  # another one after a reload
-    known = _READ.get(module.__name__)
-    if known is None or known[0] is not loaded:
-        known = _READ[module.__name__] = loaded, path.read_bytes()
-    return known[1]
 
 
 def module_of(item: Any) -> ModuleType | None:
@@ -98,18 +49,7 @@ def is_live(item: Any) -> bool:
         return True
     if leads_to(module.__name__, item):
         return False
-    return file(module) is None or not _is_library(module)
-
-
-def _is_library(module: ModuleType) -> bool:
-    """Whether a module is known by its version: it is compiled, installed, or this project's."""
-    path = file(module)
-    return (
-        path is None
-        or module.__name__.partition(".")[0] == "bench"
-        or not {"site-packages", "dist-packages"}.isdisjoint(path.parts)
-        or str(path).startswith(_STANDARD)
-    )
+    return not following.is_library(module.__name__)
 
 
 class Writer:
@@ -156,12 +96,8 @@ class Writer:
     def _module(self, value: ModuleType) -> None:
         """A module of the user's by its files, a library by its name and version."""
         self._put(value.__name__)
-        if _is_library(value):
-            top = sys.modules.get(value.__name__.partition(".")[0])
-            self._put(str(getattr(top, "__version__", "")))
-            return
-        for path, content in files(value):
-            self._put(f"{path.name} {content!r}")
+        for name, text in sorted(following.sources([value.__name__]).items()):
+            self._put(f"{name} {text}")
 
     def _class(self, value: type) -> None:
         self._put(f"{value.__module__}.{value.__qualname__}")

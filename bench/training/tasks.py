@@ -114,7 +114,7 @@ def build_problem(_: Tell, surroundings: Surroundings, spec: RunSpec) -> None:
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    prepare.problem_of(spec)
+    prepare.data_digest(prepare.problem_of(spec)[-1])
     torch.set_num_threads(threads)
     environment.describe(torch.device("cpu"))  # it is asked once
 
@@ -161,7 +161,7 @@ def identify(
         Known(
             blank=loop.blank(plan, session=conditions.session, shared=conditions.shared),
             yardstick=prepare(yardstick_spec(plan.asked), checked=False).run_id,
-            start=plan.initial_digest,
+            start=plan.start,
         )
         for plan in prepared
     ]

@@ -1,6 +1,5 @@
 """What the suite times: which subjects, warmed up how, in which unit."""
 
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -12,6 +11,8 @@ from bench.runs.yardsticks import PLAIN_GRADIENT
 from bench.suite import cases
 from bench.suite.cases import Subject
 from bench.suite.rounds import synchronised_timer
+from bench.training import tasks
+from bench.training.processes import Processes
 from optimizers import OPTIMIZERS
 from tests.bench.records import made_record
 
@@ -101,18 +102,15 @@ def test_the_clock_waits_for_the_device() -> None:
     ids=["measured", "not importable", "not supported"],
 )
 def test_peak_memory_is_that_of_a_process_of_its_own(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    supported: bool,
-    measured: Any,
-    expected: int | None,
+    monkeypatch: pytest.MonkeyPatch, supported: bool, measured: Any, expected: int | None
 ) -> None:
-    def measure(spec: Any, results: Path, session: str) -> Any:
-        assert (spec.role, results) == ("memory", tmp_path)
+    def call(self: Processes, task: Any, spec: Any, *_: Any) -> Any:
+        assert (task, spec.role) == (tasks.measure_memory, "memory")
         if isinstance(measured, Exception):
             raise measured
         return measured
 
     monkeypatch.setattr(cases.memory, "is_supported", lambda: supported)
-    monkeypatch.setattr(cases.memory, "measure", measure)
-    assert cases.peak_memory_bytes(SGD, tmp_path) == expected
+    monkeypatch.setattr(Processes, "call", call)
+    cases.peak_memory_bytes.cache_clear()
+    assert cases.peak_memory_bytes(SGD) == expected

@@ -1,27 +1,19 @@
-"""What workers are told to do in tests: importable, since they are processes of their own."""
+"""What workers are told to do in tests."""
 
-import os
-import signal
-import time
-from pathlib import Path
 from typing import Any
 
+from bench.errors import LostError, UsageError
 from bench.sweeps.workers import Finished
-from optimizers import UsageError
 
 
 def double(number: int) -> int:
     return 2 * number
 
 
-def die(number: int, *, folder: str, culprit: int, always: bool) -> int:
-    """Double a number; the culprit kills its own process, always or the first time only."""
-    time.sleep(0.05)
-    marker = Path(folder) / "died"
-    if number == culprit and (always or not marker.exists()):
-        marker.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    Path(folder, f"ran-{number}-{time.monotonic_ns()}").touch()
+def lose(number: int) -> int:
+    """Double a number; 3 is lost."""
+    if number == 3:
+        raise LostError("its process died")
     return 2 * number
 
 

@@ -1,10 +1,10 @@
 """Sweeps of a small problem, with workers in this process."""
 
 from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
+from bench.errors import LostError, UsageError
 from bench.runs import store
 from bench.runs.record import RunRecord
 from bench.sweeps import file as records
@@ -12,11 +12,10 @@ from bench.sweeps import outcome as outcomes
 from bench.sweeps.experiment import Cell, Experiment
 from bench.sweeps.outcome import Outcome
 from bench.sweeps.sweep import Sweeper
-from bench.sweeps.worker import Conditions
 from bench.sweeps.worker import run as run_cell
-from optimizers import UsageError
+from bench.training.tasks import Conditions
 
-CONDITIONS = Conditions(session="s", threads=None, shared=True, tuned=False)
+CONDITIONS = Conditions(session="s", shared=True, isolated=False)
 EXPERIMENT = Experiment(
     problem="quadratic", optimizers=("sgd",), grid=("lr=0.01:1:log3", "momentum=0,0.5"),
     seeds="2", iterations=18,
@@ -27,8 +26,8 @@ EXPERIMENT_CELLS = [{"lr": lr, "momentum": m} for lr in (0.01, 0.1, 1.0) for m i
 class Here:
     """A worker in this process."""
 
-    breakage: tuple[type[BaseException], ...] = (BrokenProcessPool,)
-    blames, shared, width = False, True, 1
+    lost: tuple[type[BaseException], ...] = ()
+    shared, width = True, 1
 
     def __init__(self, dies_on: float | None = None, stops_after: int | None = None) -> None:
         self.ran: list[Any] = []
@@ -42,15 +41,13 @@ class Here:
             self._left = None if self._left is None else self._left - 1
             self.ran.append(arguments[0])
             if arguments[0].hyperparameters.get("lr") == self._dies_on:
-                future.set_exception(BrokenProcessPool("a process died"))
+                future.set_exception(LostError("its process died"))
                 return future
         try:
             future.set_result(function(*arguments))
         except UsageError as error:
             future.set_exception(error)
         return future
-
-    def rebuild(self) -> None: ...
 
     def close(self, *, at_once: bool) -> None: ...
 

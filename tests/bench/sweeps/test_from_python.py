@@ -15,7 +15,6 @@ from bench.errors import UsageError
 from bench.problems import PROBLEMS, Problem, ProblemOptions
 from bench.problems.quadratic import quadratic
 from bench.runs.record import RunRecord
-from bench.sweeps import worker
 from bench.sweeps.outcome import Outcome
 from bench.training import loop
 from optimizers import OPTIMIZERS, OptimizerSpec
@@ -117,7 +116,6 @@ def test_a_class_of_main_that_is_edited_is_run_as_it_is_now(
         assert found.record.arms[0].optimizer == "__main__:Cell"
         losses.append([run.values["loss"][-1] for _, run in found.full])
     assert losses[0] != losses[1]
-    assert worker._PREPARED == {}
 
 
 @pytest.mark.parametrize(

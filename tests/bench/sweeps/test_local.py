@@ -1,31 +1,26 @@
-"""Workers of this machine. The processes are real."""
+"""Workers of this machine: threads, whose runs have processes."""
 
-import multiprocessing
-import os
-import signal
-import time
+import threading
 from collections.abc import Iterator
-from concurrent.futures import CancelledError
-from concurrent.futures.process import BrokenProcessPool
-from functools import partial
-from pathlib import Path
+from dataclasses import replace
 from types import SimpleNamespace
 
-import psutil
 import pytest
 
-from bench.sweeps import local
+from bench.errors import LostError, UsageError
+from bench.runs.record import RunRecord
+from bench.sweeps import worker
 from bench.sweeps.local import LocalPool, default_jobs, gpus
-from bench.sweeps.worker import start_local_worker
 from bench.sweeps.workers import Lost, run_all
-from optimizers import UsageError
+from bench.training import processes, tasks
 from tests.bench.sweeps import deeds
 from tests.bench.sweeps.deeds import calls, results
+from tests.bench.sweeps.inline import CONDITIONS, EXPERIMENT
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def pool() -> Iterator[LocalPool]:
-    made = LocalPool(2, start_local_worker, [])
+    made = LocalPool(2, "launch")
     yield made
     made.close(at_once=False)
 
@@ -36,20 +31,10 @@ def test_every_call_comes_back_once(pool: LocalPool) -> None:
     assert results(found) == {number: 2 * number for number in range(20)}
 
 
-def test_a_culprit_is_given_up_and_the_rest_goes_on(pool: LocalPool, tmp_path: Path) -> None:
-    deed = partial(deeds.die, folder=str(tmp_path), culprit=3, always=True)
-    found = list(run_all(pool, deed, calls(9)))
-    assert [one.key for one in found if isinstance(one, Lost)] == [3]
+def test_what_is_lost_is_given_up_and_the_rest_goes_on(pool: LocalPool) -> None:
+    found = list(run_all(pool, deeds.lose, calls(9)))
+    assert [one for one in found if isinstance(one, Lost)] == [Lost(3, "its process died")]
     assert results(found) == {number: 2 * number for number in range(9) if number != 3}
-
-
-def test_who_died_by_chance_is_run_again(pool: LocalPool, tmp_path: Path) -> None:
-    deed = partial(deeds.die, folder=str(tmp_path), culprit=3, always=False)
-    found = list(run_all(pool, deed, calls(9)))
-    assert results(found) == {number: 2 * number for number in range(9)}
-    ran = [int(path.name.split("-")[1]) for path in tmp_path.glob("ran-*")]
-    again = {number for number in ran if ran.count(number) > 1}
-    assert len(again) <= 1  # at most the one that was in flight beside it, and had ended
 
 
 def test_what_a_call_refuses_ends_it(pool: LocalPool) -> None:
@@ -72,7 +57,7 @@ def test_as_many_jobs_as_cores_affinity_and_memory_allow(
 
 
 def test_several_gpus_are_spread_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr(processes, "count_gpus", lambda: 2)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     assert gpus("auto") == gpus("cuda") == ["0", "1"]
     assert gpus("cpu") == gpus("cuda:1") == []
@@ -82,40 +67,39 @@ def test_several_gpus_are_spread_over(monkeypatch: pytest.MonkeyPatch) -> None:
     assert gpus("auto") == ["3", "5"]
 
 
-def test_ctrl_c_is_held_while_a_process_starts() -> None:
-    """It comes afterwards, whoever dealt with it before deals with it again."""
-    before, done = signal.getsignal(signal.SIGINT), []
+def test_workers_take_the_gpus_in_turn() -> None:
+    pool, meet = LocalPool(3, "launch", ["3", "5"]), threading.Barrier(3)
 
-    def begin() -> None:
-        with local._interrupts_held():
-            os.kill(os.getpid(), signal.SIGINT)
-            done.append("all of it")
+    def mine() -> str | None:
+        meet.wait()
+        return worker.own.gpu
 
-    with pytest.raises(KeyboardInterrupt):
-        begin()
-    assert done == ["all of it"]
-    assert signal.getsignal(signal.SIGINT) is before
-    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    found = [pool.submit(mine) for _ in range(3)]
+    assert sorted(str(one.result()) for one in found) == ["3", "3", "5"]
+    pool.close(at_once=False)
 
 
-def test_a_pool_that_ends_at_once_takes_its_own_processes_with_it_and_nobody_elses() -> None:
-    other = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(600,))
-    other.start()
-    pool = LocalPool(2, start_local_worker, [])
-    try:
-        pids = {pool.submit(os.getpid).result(timeout=60) for _ in range(2)}
-        endless = pool.submit(time.sleep, 600)
-        pool.close(at_once=True)
-        with pytest.raises((BrokenProcessPool, CancelledError)):
-            endless.result(timeout=60)
-        assert not any(psutil.pid_exists(pid) for pid in pids)
-        assert other.is_alive()
-    finally:
-        other.kill()
-        other.join()
+def test_a_pool_that_ends_at_once_ends_what_goes_on() -> None:
+    conditions = replace(CONDITIONS, isolated=True, launch="mine")
+    spec = replace(EXPERIMENT.base(None), optimizer="sgd", iterations=10**9)
+    pool = LocalPool(1, "mine")
+    (known,) = pool.submit(worker.identify, [spec], conditions).result()
+    begun = threading.Event()
+
+    def endless() -> RunRecord:
+        processes = worker._processes(conditions)
+        arguments = (spec, known.blank.run_id, conditions)
+        record: RunRecord = processes.call(tasks.run, spec, *arguments, told=lambda _: begun.set())
+        return record
+
+    run = pool.submit(endless)
+    assert begun.wait(60)
+    pool.close(at_once=True)
+    with pytest.raises(LostError):
+        run.result(timeout=60)
 
 
-def test_several_processes_share_the_machine() -> None:
-    one, two = (LocalPool(jobs, start_local_worker, []) for jobs in (1, 2))
+def test_several_workers_share_the_machine() -> None:
+    one, two = (LocalPool(jobs, "launch") for jobs in (1, 2))
     assert (one.width, one.shared) == (1, False)
     assert (two.width, two.shared) == (2, True)

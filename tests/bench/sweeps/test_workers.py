@@ -1,6 +1,7 @@
 """What becomes of calls on a pool of workers, and of the pool's mishaps."""
 
 import threading
+from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
@@ -8,46 +9,21 @@ from typing import Any
 
 import pytest
 
-from bench.errors import WorkersError
+from bench.errors import LostError, WorkersError
 from bench.sweeps.workers import Finished, Lost, run_all
 from optimizers import UsageError
 from tests.bench.sweeps import deeds
 from tests.bench.sweeps.deeds import calls, results
 
 
-class Dead:
-    """A pool whose workers die as soon as they are started."""
-
-    breakage: tuple[type[BaseException], ...] = (BrokenProcessPool,)
-    blames, shared, width = False, False, 1
-
-    def __init__(self) -> None:
-        self.rebuilt = 0
-
-    def submit(self, *_: Any) -> "Future[Any]":
-        raise BrokenProcessPool("a child process terminated abruptly")
-
-    def rebuild(self) -> None:
-        self.rebuilt += 1
-
-    def close(self, *, at_once: bool) -> None: ...
-
-
-def test_workers_that_never_live_are_told() -> None:
-    dead = Dead()
-    with pytest.raises(WorkersError, match="The workers die before they run anything"):
-        list(run_all(dead, deeds.double, calls(2)))
-    assert dead.rebuilt == 3
-
-
 class Scripted:
     """A pool whose calls end when and as the test says: an outcome, or (seconds, outcome)."""
 
-    breakage: tuple[type[BaseException], ...] = (BrokenProcessPool,)
+    lost: tuple[type[BaseException], ...] = (BrokenProcessPool,)
     shared = True
 
-    def __init__(self, width: int, ends: dict[int, list[Any]], *, blames: bool = False) -> None:
-        self.width, self.blames, self._ends = width, blames, ends
+    def __init__(self, width: int, ends: dict[int, list[Any]]) -> None:
+        self.width, self._ends = width, ends
         self.began: list[int] = []
 
     def submit(self, _: Any, number: int) -> "Future[Any]":
@@ -63,26 +39,33 @@ class Scripted:
         threading.Timer(after_s, end).start()
         return future
 
-    def rebuild(self) -> None: ...
-
     def close(self, *, at_once: bool) -> None: ...
 
 
-DEATH = BrokenProcessPool("a process died")
-
-
-def test_who_ran_beside_the_culprit_is_not_blamed_though_it_breaks_later() -> None:
-    pool = Scripted(2, {0: [(0.0, DEATH), DEATH], 1: [(0.2, DEATH), 2]})
+def test_what_was_lost_with_a_worker_is_told_and_the_rest_goes_on() -> None:
+    pool = Scripted(2, {0: [BrokenProcessPool("a process died")], 1: [LostError("it vanished")]})
     found = list(run_all(pool, deeds.double, calls(3)))
-    assert [one.key for one in found if isinstance(one, Lost)] == [0]
-    assert results(found) == {1: 2, 2: 4}
+    lost = {one.key: one.reason for one in found if isinstance(one, Lost)}
+    assert lost[0].endswith("(killed, or out of memory): a process died")
+    assert lost[1] == "it vanished"
+    assert results(found) == {2: 4}
 
 
-def test_a_pool_that_knows_the_culprit_is_believed() -> None:
-    pool = Scripted(2, {0: [DEATH]}, blames=True)
-    found = list(run_all(pool, deeds.double, calls(3)))
-    assert [one.key for one in found if isinstance(one, Lost)] == [0]
-    assert pool.began == [0, 1, 2]
+def test_calls_are_taken_when_there_are_any() -> None:
+    """A call may have to wait for something that only others bring about."""
+    open_to: list[int] = []
+
+    def some() -> Iterator[tuple[int, tuple[int]] | None]:
+        yield 0, (0,)
+        while not open_to:
+            yield None
+        yield 1, (1,)
+
+    pool = Scripted(2, {0: [(0.1, 7)]})
+    found = run_all(pool, deeds.double, some())
+    assert next(found) == Finished(0, 7)
+    open_to.append(1)
+    assert list(found) == [Finished(1, 2)]
 
 
 def test_what_a_call_should_not_raise_is_its_own_misfortune() -> None:

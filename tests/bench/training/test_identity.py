@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from bench.training.identity import is_importable, reference, run_id, source_digest
-from optimizers import OPTIMIZERS, OptimizerSpec
+from optimizers import OPTIMIZERS, OptimizerSpec, UsageError
 from optimizers.diag_ggn import DiagGGN
 
 
@@ -77,16 +77,21 @@ def test_what_was_defined_interactively_is_digested() -> None:
     assert source_digest([namespace["Typed"]]) != before
 
 
-def test_an_edit_that_was_not_loaded_is_not_what_runs(
-    digest: Callable[[], str], tmp_path: Path
+@pytest.mark.parametrize("file", ["mine_main", "mine_helper", "mine_more"])
+def test_an_edit_that_was_not_loaded_is_refused(
+    digest: Callable[[], str], tmp_path: Path, file: str
 ) -> None:
     """A notebook goes on with the module that it imported, whatever the file says by now."""
-    before = digest()
-    path = tmp_path / "mine_main.py"
+    before, path = digest(), tmp_path / f"{file}.py"
     path.write_text(path.read_text() + "# edited\n")
     main = sys.modules["mine_main"]
-    assert source_digest([main.Mine]) == before
-    importlib.reload(main)
+    with pytest.raises(UsageError, match=rf"{file}\.py' was edited after .* restart"):
+        source_digest([main.Mine])
+    importlib.reload(sys.modules[file])
+    if file == "mine_more":  # of which the other has a function
+        with pytest.raises(UsageError, match=r"'mine_main' still has the 'deep' that 'mine_more'"):
+            source_digest([main.Mine])
+        importlib.reload(main)
     assert source_digest([main.Mine]) != before
 
 

@@ -1,15 +1,16 @@
 """Peak memory on the CPU: what a process grows by while it trains."""
 
 import sys
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import torch
 
 from bench.runs.spec import RunSpec
-from bench.training import memory
+from bench.training import memory, tasks
+from bench.training.processes import Processes
+from bench.training.tasks import Conditions
 from optimizers import UsageError
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
@@ -29,32 +30,48 @@ class Hoarder(torch.optim.SGD):
         super().step()
 
 
-def test_peak_follows_what_a_step_allocates_for_a_moment(tmp_path: Path) -> None:
+class Growing(torch.optim.SGD):
+    """SGD that keeps 4 MiB more after each of its first 40 steps, as L-BFGS does its history."""
+
+    def __init__(self, params: Any) -> None:
+        super().__init__(params, lr=0.01)
+        self.kept: list[torch.Tensor] = []
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        if len(self.kept) < 40:
+            self.kept.append(torch.ones(4 * _MIB, dtype=torch.uint8))
+        super().step()
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[Processes]:
+    with Processes() as made:
+        yield made
+
+
+def peak(processes: Processes, optimizer: str, **settings: Any) -> int:
     spec = memory.memory_spec(
-        RunSpec(problem="quadratic", optimizer="tests.bench.training.test_memory:Hoarder")
+        RunSpec(problem="quadratic", optimizer=optimizer, hyperparameters=settings)
     )
-    peaks = [
-        memory.measure(
-            replace(spec, hyperparameters={"mib": mib}), tmp_path, "session"
-        ).peak_memory_bytes
-        for mib in (0, 200)
-    ]
-    assert peaks[0] is not None
-    assert peaks[1] is not None
-    assert 190 * _MIB < peaks[1] - peaks[0] < 230 * _MIB
+    record = processes.call(tasks.measure_memory, spec, spec, Conditions(session="s"))
+    assert (record.status, record.role, record.session) == ("completed", "memory", "s")
+    return int(record.peak_memory_bytes)
 
 
-def test_a_memory_run_that_fails_is_told_in_one_line(tmp_path: Path) -> None:
-    spec = memory.memory_spec(RunSpec(problem="quadratic", optimizer="no_such_module:Class"))
-    with pytest.raises(UsageError, match=r"memory run of 'no_such_module:Class' failed: .*Cannot"):
-        memory.measure(spec, tmp_path, "session")
+def test_peak_follows_what_a_step_allocates_for_a_moment(processes: Processes) -> None:
+    few, many = (peak(processes, f"{__name__}:Hoarder", mib=mib) for mib in (0, 200))
+    assert 195 * _MIB < many - few < 205 * _MIB
 
 
-def test_what_another_process_cannot_import_is_told_in_one_line(tmp_path: Path) -> None:
-    class Local(Hoarder): ...
+def test_peak_is_looked_for_until_it_grows_no_more(processes: Processes) -> None:
+    assert 155 * _MIB < peak(processes, f"{__name__}:Growing") < 170 * _MIB
 
-    spec = memory.memory_spec(RunSpec(problem="quadratic", optimizer=Local))
-    with pytest.raises(
-        UsageError, match=r"peak memory of 'Local' is not measured: .*Local@.*; define it in a mod"
-    ):
-        memory.measure(spec, tmp_path, "session")
+
+def test_what_everyone_needs_is_nobodys_peak(processes: Processes) -> None:
+    """The first backward pass of a process loads libraries; 20 parameters take nothing."""
+    assert peak(processes, "sgd") < 2 * _MIB
+
+
+def test_a_memory_run_that_cannot_begin_is_told(processes: Processes) -> None:
+    with pytest.raises(UsageError, match=r"Cannot import 'no_such_module'"):
+        peak(processes, "no_such_module:Class")

@@ -13,9 +13,11 @@ from bench.runs import store, yardsticks
 from bench.runs.record import RunRecord
 from bench.runs.settings import comparison_specs
 from bench.runs.spec import RunSpec
-from bench.training import loop, memory
+from bench.training import loop, memory, session, tasks
 from bench.training.prepare import Prepared
-from bench.training.session import compare
+from bench.training.processes import Here, Processes
+from bench.training.session import Comparison
+from bench.training.tasks import Conditions
 from optimizers import UsageError
 
 pytestmark = pytest.mark.usefixtures("_no_memory_runs")
@@ -26,6 +28,20 @@ def _no_memory_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory runs take a process each and yardsticks time; neither matters here."""
     monkeypatch.setattr(memory, "is_supported", lambda: False)
     monkeypatch.setattr(yardsticks, "YARDSTICK_S", 0.01)
+    monkeypatch.setattr(tasks, "_TELL_S", 0.0)
+
+
+UNDER = Conditions(session="s")
+
+
+def compare(
+    specs: Sequence[RunSpec], results: Path, *, fresh: bool, observer: "Silent"
+) -> Comparison:
+    """A comparison whose runs take place here: what is patched here holds for them."""
+    under = replace(UNDER, session=f"s{len(list(results.glob('runs/*')))}")
+    return session.compare(
+        specs, results, under=under, fresh=fresh, observer=observer, processes=Here()
+    )
 
 
 class Silent:
@@ -155,9 +171,23 @@ def test_peak_memory_is_measured_in_a_process_of_its_own_and_stored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "is_supported", lambda: True)
-    first = compare(specs("sgd"), tmp_path, fresh=False, observer=Silent())
+    asked: list[Comparison] = []
     observer = Silent()
-    again = compare(specs("sgd"), tmp_path, fresh=False, observer=observer)
+    with Processes() as processes:
+        for _ in range(2):
+            observer.notes.clear()
+            asked.append(
+                session.compare(
+                    specs("sgd"),
+                    tmp_path,
+                    under=UNDER,
+                    fresh=False,
+                    observer=observer,
+                    processes=processes,
+                )
+            )
+    first, again = asked
     assert first.memory == again.memory
+    assert len(first.memory["sgd"]) == memory.PROCESSES
     assert 0 < max(first.memory["sgd"]) < 2**30
     assert not any("peak memory" in note for note in observer.notes)
