@@ -61,6 +61,15 @@ def run(
     batch_size: shared.BatchSize = None,
     eval_every: Annotated[int, typer.Option(help="Iterations between evaluations.")] = 50,
     curvature_every: shared.CurvatureEvery = 20,
+    warmup: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Iterations on a model that is thrown away, before anything is timed. By default "
+            "until two in a row are within 20 %, at most 10.",
+            show_default=False,
+        ),
+    ] = None,
     device: shared.Device = "auto",
     dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
     split: Annotated[
@@ -92,6 +101,7 @@ def run(
         split=split,
         eval_every=eval_every,
         curvature_every=curvature_every,
+        warmup=warmup,
         data_root=data_root,
     )
 

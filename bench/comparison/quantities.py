@@ -233,6 +233,11 @@ def to_target(name: str, level: float, unit: str) -> Quantity:
     )
 
 
+def is_timed(record: RunRecord) -> bool:
+    """Whether a run's times are timings: it is done, and had the machine for itself."""
+    return record.status in DONE and not record.shared and len(record.seconds) > 0
+
+
 def values(record: RunRecord, plain_gradient_s: float) -> dict[str, float]:
     """What a run tells, by key.
 
@@ -241,8 +246,7 @@ def values(record: RunRecord, plain_gradient_s: float) -> dict[str, float]:
         plain_gradient_s: Seconds of a plain gradient around it; NaN if unknown.
     """
     whole_run = record.status == "completed" and len(record.values["loss"]) > 0
-    timed = record.status in DONE and not record.shared and len(record.seconds) > 0
-    told = {"completed": whole_run, "timed": timed}
+    told = {"completed": whole_run, "timed": is_timed(record)}
     found = {}
     for key, quantity in of_record(record).items():
         if quantity.read is not None and told[quantity.of]:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.comparison import quantities
 from bench.comparison.quantities import Quantity, of_problem, of_record
@@ -15,6 +16,8 @@ from bench.runs.record import RunRecord
 from bench.runs.yardsticks import Yardsticks
 from bench.statistics import intervals
 from bench.statistics.intervals import Spread
+from bench.support.numbers import duration
+from bench.support.text import plain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,8 @@ class Row:
             plain ``share`` and the gradient-``weighted_share`` of curvature in all parameters,
             medians over the completed runs; empty for an optimizer without a diagonal.
         statuses: How many runs ended how.
+        spoilt: A sentence on iterations that took so long that its times say something else; see
+            :func:`spoilt`. Empty where there are none.
         runs: The executions behind the row.
         seeds: Seed of each of them.
     """
@@ -51,6 +56,7 @@ class Row:
     reached: int
     curvature: Mapping[str, tuple[float, float]]
     statuses: Mapping[str, int]
+    spoilt: str
     runs: Sequence[str]
     seeds: Mapping[str, int]
 
@@ -126,9 +132,57 @@ def _row(
         reached=sum(record.target_reached for record in completed),
         curvature=curvature(completed),
         statuses=dict(Counter(record.status for record in records)),
+        spoilt=spoilt(records),
         runs=[record.key for record in records],
         seeds={record.key: record.config["seed"] for record in records},
     )
+
+
+_LONG, _LONG_S = 20.0, 0.01
+_FEW, _FEW_SHARE = 3, 0.02
+
+
+def spoilt(records: Sequence[RunRecord]) -> str:
+    """What to know of the times of a label's runs: the longest iteration, if it is no work.
+
+    An iteration is long beyond 20 times the median of its run; 10 ms at least, below which a busy
+    system does that to it. Long ones that come at equal distances all through a run, or that are
+    more than 2 % of its iterations and more than three, are an optimizer's own work.
+
+    Returns:
+        A sentence, or nothing.
+    """
+    found = [(record, at) for record in records if len(at := _long_iterations(record))]
+    if not found:
+        return ""
+    worst, at = max(found, key=lambda item: item[0].seconds.max())
+    seconds = worst.seconds
+    median, longest = float(np.median(seconds)), float(seconds.max())
+    if len(at) == 1:
+        what, up_to, them = f"iteration {worst.values['iteration'][at[0]]}", "", "it"
+    else:
+        first = worst.values["iteration"][at[0]]
+        what, up_to, them = f"{len(at)} iterations from {first} on", "up to ", "them"
+    text = (
+        f"{plain(worst.label)}, seed {worst.config['seed']}: {what} took {up_to}"
+        f"{duration(longest)}, {longest / median:.0f} times the median of {duration(median)} "
+        f"(a compile?); the mean of {duration(intervals.per_iteration([seconds]))} includes {them}"
+    )
+    others = len(found) - 1
+    return f"{text}; so in {others} more of its runs." if others else f"{text}."
+
+
+def _long_iterations(record: RunRecord) -> NDArray[np.intp]:
+    """Where a run has iterations that are long and no work; see :func:`spoilt`."""
+    nowhere, seconds, count = np.array([], dtype=np.intp), record.seconds, len(record.seconds)
+    if not quantities.is_timed(record) or not (median := float(np.median(seconds))) > 0:
+        return nowhere
+    at = np.flatnonzero(seconds > max(_LONG * median, _LONG_S))
+    if len(at) > max(_FEW, _FEW_SHARE * count):
+        return nowhere
+    distances = np.unique(np.diff(at))
+    regular = len(distances) == 1 and at[0] <= distances[0] and at[-1] + distances[0] >= count
+    return nowhere if regular else at
 
 
 def curvature(records: Sequence[RunRecord]) -> dict[str, tuple[float, float]]:

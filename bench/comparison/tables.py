@@ -97,4 +97,5 @@ def notes(rows: Sequence[Row]) -> list[str]:
         f"{', '.join(titles).capitalize()}: {help_[0].lower()}{help_[1:]}"
         for help_, titles in helps.items()
     )
-    return [OVER_SEEDS, told, *([CURVATURE_NOTE] if any(row.curvature for row in rows) else [])]
+    curved = [CURVATURE_NOTE] if any(row.curvature for row in rows) else []
+    return [OVER_SEEDS, told, *curved, *(row.spoilt for row in rows if row.spoilt)]

@@ -156,6 +156,7 @@ CONDITIONS = (
         phrase=lambda tuned: "tuned allocator" if tuned else "allocator untuned",
     ),
     _condition("allocator", "environment", "allocator", "baseline"),
+    _condition("warm-up", "config", "warmup", "times", default=1),
 )
 
 

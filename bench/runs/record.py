@@ -108,7 +108,7 @@ class RunRecord:
         metrics: The problem's evaluation metrics and whether ``"min"`` or ``"max"`` is better.
         peak_memory_bytes: Peak memory of training: allocated on CUDA; on the CPU the growth of
             the resident set in a memory run. ``None`` where it was not measured.
-        warmup_s: Wall time of building the model and of one discarded iteration.
+        warmup_s: Wall time of building a model and of the iterations on it that are thrown away.
         wall_s: Wall time of the whole run, evaluation included.
         path: The file that it was read from or saved to; ``None`` of a record in memory only.
     """

@@ -41,6 +41,8 @@ class RunSpec:
         curvature_every: Iterations between observations of the curvature diagonal, outside the
             clock; the first iteration and the last of ``iterations`` are observed too; 0 for none.
             Optimizers without a diagonal have nothing to observe.
+        warmup: Iterations on a model that is thrown away, before anything is timed; ``None``: until
+            two in a row take about as long. It decides times and no loss.
         data_root: Folder with data sets in torchvision's layout, or ``None`` to look for them.
         role: ``"training"``; ``"plain_gradient"`` for the yardstick of the session;
             ``"memory"`` for a run whose peak memory counts and whose times do not.
@@ -61,6 +63,7 @@ class RunSpec:
     eval_every: int = 50
     eval_first: bool = True
     curvature_every: int = 20
+    warmup: int | None = None
     data_root: str | None = None
     role: Role = "training"
 
@@ -91,6 +94,8 @@ class RunSpec:
             raise UsageError(
                 f"curvature_every={self.curvature_every} is not valid: it is a whole number >= 0."
             )
+        if self.warmup is not None and self.warmup < 0:
+            raise UsageError(f"warmup={self.warmup} is not valid: it is a whole number >= 0.")
         if self.seed < 0:
             raise UsageError(f"seed={self.seed} is not valid: it is a whole number >= 0.")
         if self.dtype not in DTYPES:
@@ -106,7 +111,7 @@ class RunSpec:
         return {
             item.name: value
             for item in fields(self)
-            if item.name not in ("label", "data_root")
+            if item.name not in ("label", "data_root", "warmup")
             and (value := getattr(self, item.name)) != item.default
         }
 

@@ -28,6 +28,11 @@ def milliseconds(seconds: float) -> str:
     return significant(1e3 * seconds)
 
 
+def duration(seconds: float) -> str:
+    """Seconds with their unit, such as ``1.24 s`` or ``15.5 ms``."""
+    return f"{significant(seconds)} s" if seconds >= 1 else f"{milliseconds(seconds)} ms"
+
+
 def mebibytes(count: float) -> str:
     """Bytes as MiB."""
     return f"{count / 2**20:.0f} MiB"

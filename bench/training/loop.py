@@ -24,10 +24,12 @@ from bench.runs.spec import RunSpec
 from bench.training.clock import phase_clock
 from bench.training.iteration import Training
 from bench.training.prepare import Prepared, prepare
+from bench.training.seeding import global_state_kept
 from optimizers.curvature.statistics import Observed, curvature_statistics
 from optimizers.spec import BoundOptimizer, describe
 
 BLOCK = 50
+_WARM_AT_MOST, _WARM_WITHIN = 10, 1.2
 
 OnIteration = Callable[[int], None]
 
@@ -93,7 +95,10 @@ def execute(
     record = blank(prepared, session=session, shared=shared)
     cuda = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=cuda):
-        loop = _Loop(prepared, device, on_iteration)
+        warmup = prepared.resolved.warmup
+        if warmup is None and shared:  # whose times are no timings
+            warmup = 1
+        loop = _Loop(prepared, device, on_iteration, warmup)
         outcome = loop.run()
     return replace(
         record,
@@ -157,10 +162,14 @@ class _Loop:
     """The state of one run while it runs."""
 
     def __init__(
-        self, prepared: Prepared, device: torch.device, on_iteration: OnIteration | None
+        self,
+        prepared: Prepared,
+        device: torch.device,
+        on_iteration: OnIteration | None,
+        warmup: int | None,
     ) -> None:
         self._spec, self._problem, self._device = prepared.resolved, prepared.problem, device
-        self._prepared, self._on_iteration = prepared, on_iteration
+        self._prepared, self._on_iteration, self._warmup = prepared, on_iteration, warmup
         dtype: torch.dtype = getattr(torch, self._spec.dtype)
         self._train = self._problem.train.to(device, dtype)
         self._held_out = self._problem.held_out.to(device, dtype)
@@ -219,16 +228,47 @@ class _Loop:
         return self._training
 
     def _warm_up(self) -> None:
-        """One iteration on a model that is thrown away: libraries load and compile outside time."""
-        began = time.perf_counter()
-        training = self._build()
-        training.iterate()
+        """Iterate on a model that is thrown away: libraries load and compile outside time.
+
+        What the first iteration meets is the run's own. What a later one does is not: the run will
+        meet it at that iteration, or never get there.
+
+        Raises:
+            _DivergenceError: The first loss is not finite.
+        """
+        began, times = time.perf_counter(), list[float]()
+        try:
+            with global_state_kept():
+                while not self._is_warm(times):
+                    self._warm_up_once(times)
+        except (Exception, SystemExit):
+            if not times:
+                raise
+        except KeyboardInterrupt:
+            self._training = None  # its rows are not the run's
+            raise
+        self._clock.read()
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
+        self.warmup_s = time.perf_counter() - began
+
+    def _warm_up_once(self, times: list[float]) -> None:
+        """One iteration, on the model of those before it; its seconds are added to theirs."""
+        training = self._training or self._build()
+        training.iterate()
         if not math.isfinite(training.losses[0].item()):
             raise _DivergenceError(0)
-        self._clock.read()
-        self.warmup_s = time.perf_counter() - began
+        training.losses.clear()
+        training.accuracies.clear()
+        times += map(sum, self._clock.read())
+
+    def _is_warm(self, times: list[float]) -> bool:
+        """Whether the warm-up is over, from the seconds of its iterations."""
+        if self._warmup is not None:
+            return len(times) >= self._warmup
+        last = times[-2:]
+        steady = len(last) == 2 and max(last) <= _WARM_WITHIN * min(last)
+        return steady or len(times) >= _WARM_AT_MOST
 
     def _train_until_spent(self, training: Training) -> None:
         spec, bound, iterate = self._spec, training.bound, training.iterate

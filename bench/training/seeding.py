@@ -4,6 +4,9 @@ BackPACK draws its Monte-Carlo samples from torch's *global* generator. Initiali
 order therefore have streams of their own, and every optimizer of a seed meets the same ones.
 """
 
+import contextlib
+import random
+from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
@@ -35,3 +38,14 @@ def initial_model(problem: Problem, seed: int) -> nn.Module:
     """The model that every run of a seed begins with; torch's global generator is left seeded."""
     torch.manual_seed(stream_seed(seed, "initialisation"))
     return problem.make_model()
+
+
+@contextlib.contextmanager
+def global_state_kept() -> Iterator[None]:
+    """Leave the global generators of Python and NumPy as they were; torch's has ``fork_rng``."""
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)

@@ -64,6 +64,7 @@ def _of_group(one: Analysis) -> list[str]:
             f"Older executions of the same runs are left out ({group.superseded}): the newest "
             "counts."
         )
+    said += [row.spoilt for row in one.rows if row.spoilt]
     steadiness = yardsticks.steadiness(group.yardsticks)
     if steadiness.unsteady:
         said.append(steadiness.sentence)

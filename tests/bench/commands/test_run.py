@@ -74,6 +74,7 @@ def test_labels_let_one_optimizer_run_twice() -> None:
         (["-p", "builtins:str"], "Problem 'builtins:str' is built as a str"),
         (["--dtype", "half"], "Unknown dtype 'half'."),
         (["--iterations", "0"], "iterations=0 is not valid"),
+        (["--warmup", "-1"], "warmup=-1 is not valid: it is a whole number >= 0."),
         (["--results", "/proc/nowhere"], "Results folder '/proc/nowhere' cannot be written"),
         (["-p", "mnist_logreg", "--data-root", "."], "Data folder '.' lacks MNIST/raw/"),
     ],
@@ -87,6 +88,16 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], message: st
     assert line.startswith("optbench: ")
     assert message in line
     assert not list(Path().rglob("*.parquet"))
+
+
+def test_runs_are_timed_anew_under_another_warm_up() -> None:
+    """It decides times, which are what this command is for, and no run id."""
+    command = [*QUICK[:4], "sgd", "--seeds", "1", "--iterations", "3"]
+    told = [optbench(*command, "--warmup", count).stdout for count in ("1", "2", "1")]
+    assert ["1 run was stored before" in text for text in told] == [False, False, True]
+    training = [record for record in bench.load("results") if record.role == "training"]
+    assert [record.config["warmup"] for record in training] == [1, 2]
+    assert len({record.run_id for record in training}) == 1
 
 
 def test_a_report_that_cannot_be_written_does_not_hide_the_summary() -> None:

@@ -2,14 +2,14 @@
 
 import json
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 
 from bench.comparison import tables
-from bench.comparison.summary import require_comparable, summarise
-from bench.runs.record import PHASE_COLUMNS
+from bench.comparison.summary import require_comparable, spoilt, summarise
+from bench.runs.record import PHASE_COLUMNS, RunRecord
 from bench.statistics.intervals import spread
 from optimizers import UsageError
 from tests.bench.records import made_curvature, made_record, made_yardstick
@@ -158,6 +158,64 @@ def test_curvature_is_told_at_the_first_and_the_last_observation() -> None:
     assert tables.CURVATURE_NOTE in tables.notes([ggn, sgd])
     assert tables.CURVATURE_NOTE not in tables.notes([sgd])
     assert ggn.to_json()["curvature"]["damping"] == (1.0, 0.5)
+
+
+def lasting(seconds: float, *at: int, count: int = 200, **fields: Any) -> RunRecord:
+    """A run whose iterations take 15 ms, but for some."""
+    record = made_record(losses=[1.0] * count, phase_s=(0.0, 0.005, 0.005, 0.005), **fields)
+    step_s = record.values["step_s"].copy()
+    step_s[list(at)] += seconds - 0.015
+    return replace(record, values={**record.values, "step_s": step_s})
+
+
+@pytest.mark.parametrize(
+    ("runs", "said"),
+    [
+        (
+            [lasting(1.24, 37, seed=1)],
+            "sgd, seed 1: iteration 37 took 1.24 s, 83 times the median of 15.0 ms (a compile?); "
+            "the mean of 21.1 ms includes it.",
+        ),
+        (
+            [lasting(0.5, 3, seed=0), lasting(0.9, 0, 7, seed=1), lasting(0.2, 3, seed=2)],
+            "sgd, seed 1: 2 iterations from 0 on took up to 900 ms, 60 times the median of 15.0 ms "
+            "(a compile?); the mean of 23.8 ms includes them; so in 1 more of its runs.",
+        ),
+        ([lasting(0.9, 2, count=3)], "sgd, seed 0: iteration 2 took 900 ms, 60 times the median "
+         "of 15.0 ms (a compile?); the mean of 310 ms includes it."),
+        ([lasting(0.9, 4, status="diverged", diverged_at=199)], "sgd, seed 0: iteration 4 took "
+         "900 ms, 60 times the median of 15.0 ms (a compile?); the mean of 19.4 ms includes it."),
+        ([lasting(0.29, 37)], ""),
+        ([lasting(0.9, 99, 199)], ""),
+        ([lasting(0.9, *range(0, 200, 60))], ""),
+        ([lasting(0.9, 3, 50, 51, 70, 199)], ""),
+        ([lasting(0.9, 37, shared=True)], ""),
+        ([lasting(0.9, 37, status="failed")], ""),
+        ([made_record(losses=[1.0] * 3, phase_s=(0.0, 0.0, 0.0, 0.0))], ""),
+        ([made_record(losses=[])], ""),
+    ],
+    ids=[
+        "a compile", "in several runs", "in a short run", "of a diverged run", "not that long",
+        "twice at equal distances", "every 60th", "too often", "no timing", "failed", "no time",
+        "no iteration",
+    ],
+)  # fmt: skip
+def test_an_iteration_that_is_no_work_is_said_beside_the_times_that_it_spoilt(
+    runs: list[RunRecord], said: str
+) -> None:
+    (row,) = summarise(runs, [], {})
+    assert row.spoilt == row.to_json()["spoilt"] == said
+    assert tables.notes([row])[2:] == ([said] if said else [])
+
+
+def test_what_a_busy_system_does_to_a_short_iteration_is_no_compile() -> None:
+    (brief, slow) = (
+        made_record(losses=[1.0] * 50, phase_s=(0.0, 0.0, 0.0, 0.0001), seed=seed)
+        for seed in range(2)
+    )
+    brief.values["step_s"][9], slow.values["step_s"][9] = 0.009, 0.011
+    assert spoilt([brief]) == ""
+    assert "iteration 9 took 11.0 ms, 110 times the median of 0.100 ms" in spoilt([brief, slow])
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_what_decides_what() -> None:
         return [condition.key for condition in conditions.that_decide(what)]
 
     assert keys("losses") == ["data", "data checksum", "threads", "versions"]
-    assert keys("times") == ["machine", "allocator tuning"]
+    assert keys("times") == ["machine", "allocator tuning", "warm-up"]
     assert keys("memory") == ["problem", "device", "batch size", "dtype", "machine", "torch"]
     assert keys("baseline") == [
         "cpu", "logical_cores", "memory_gib", "gpu", "threads", "allocator",
@@ -81,6 +81,19 @@ def test_a_condition_at_its_default_changes_no_run_id() -> None:
     assert "execution" not in before
     assert conditions.hashed(executed("eager")) == before
     assert conditions.hashed(executed("graphs")) == before | {"execution": "graphs"}
+
+
+def test_another_warm_up_is_another_timing(tmp_path: Path) -> None:
+    """Records that do not tell it were warmed up by one iteration."""
+    old = made_record()
+    store.save(old, tmp_path)
+    asked = conditions.values(old, "times")
+    assert store.find(tmp_path, old.run_id, asked | {"warm-up": 1}) is not None
+    for other in (5, None):
+        assert store.find(tmp_path, old.run_id, asked | {"warm-up": other}) is None
+    new = replace(old, config={**old.config, "warmup": None})
+    assert conditions.values(new, "times")["warm-up"] is None
+    assert conditions.differing([old, new]) == {}
 
 
 def test_a_record_that_lacks_what_has_no_default_is_told() -> None:

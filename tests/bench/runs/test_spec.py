@@ -53,6 +53,7 @@ def test_a_run_is_labelled_by_its_optimizer(optimizer: Any, label: str) -> None:
         ({"seconds": math.nan}, "seconds=nan is not valid"),
         ({"eval_every": -1}, "eval_every=-1 is not valid"),
         ({"eval_every": 0, "until": ("loss", 1.0)}, "eval_every=0 is not valid with until"),
+        ({"warmup": -1}, "warmup=-1 is not valid: it is a whole number >= 0"),
         ({"seed": -1}, "seed=-1 is not valid"),
         ({"dtype": "float16"}, "Unknown dtype 'float16'. Did you mean 'float64'"),
         ({"split": "train"}, "Unknown split 'train'"),
@@ -66,7 +67,7 @@ def test_a_runs_fields_are_checked(given: dict[str, Any], message: str) -> None:
 
 def test_what_is_at_its_default_is_not_hashed_so_that_new_fields_change_no_id() -> None:
     """The defaults themselves are part of every id: they never change."""
-    assert RunSpec(label="mine", data_root="there").decisive() == {"hyperparameters": {}}
+    assert RunSpec(label="mine", data_root="there", warmup=5).decisive() == {"hyperparameters": {}}
     given: dict[str, Any] = {
         "seed": 3,
         "dtype": "float64",
@@ -90,6 +91,7 @@ def test_what_is_at_its_default_is_not_hashed_so_that_new_fields_change_no_id() 
         "eval_every": 50,
         "eval_first": True,
         "curvature_every": 20,
+        "warmup": None,
         "data_root": None,
         "role": "training",
     }

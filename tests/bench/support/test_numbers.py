@@ -29,6 +29,7 @@ def test_three_significant_digits(value: float, shown: str) -> None:
 
 def test_units_are_those_that_people_read() -> None:
     assert numbers.milliseconds(0.0123456) == "12.3"
+    assert (numbers.duration(1.2401), numbers.duration(0.0155)) == ("1.24 s", "15.5 ms")
     assert numbers.mebibytes(3 * 2**20) == "3 MiB"
     assert (numbers.times(1.987), numbers.times(math.nan)) == ("1.99×", "–")
     assert (numbers.whole(12800.4), numbers.whole(math.inf)) == ("12800", "∞")

@@ -1,8 +1,10 @@
 """The loop: reproducible, fair between optimizers, honest about divergence and failure."""
 
 import contextlib
+import functools
 import itertools
 import math
+import random
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -469,7 +471,8 @@ def test_only_due_steps_pay_for_curvature(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(DiagGGNExact, "__call__", spy)
     settings = {"update_every": 5}
-    bench.run(quick(optimizer="diag_ggn_exact", hyperparameters=settings, iterations=11))
+    spec = quick(optimizer="diag_ggn_exact", hyperparameters=settings, iterations=11)
+    bench.run(replace(spec, warmup=1))
     refreshes = sum(isinstance(module, nn.CrossEntropyLoss) for module in modules)
     assert refreshes == 2 + 3  # the trial and the warm-up; iterations 0, 5 and 10
 
@@ -515,6 +518,135 @@ def test_settings_that_are_not_plain_are_recorded_as_text(monkeypatch: pytest.Mo
     monkeypatch.setitem(OPTIMIZERS, "tensor_lr", spec)
     record = bench.run(quick(optimizer="tensor_lr"))
     assert record.metadata()["config"]["settings"] == {"lr": repr(rate)}
+
+
+@pytest.fixture
+def taking(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Have iterations of the phases forward, backward and step last so many seconds, in turn."""
+
+    def last(*seconds: float) -> None:
+        ends = itertools.accumulate(seconds)
+        begins = itertools.accumulate((0.0, *seconds))
+        marks = [
+            mark for begin, end in zip(begins, ends, strict=False) for mark in 4 * [begin] + [end]
+        ]
+        left = iter(marks)
+        monkeypatch.setattr("time.perf_counter_ns", lambda: round(1e9 * next(left)))
+
+    return last
+
+
+@pytest.mark.parametrize(
+    ("fields", "seconds", "warm"),
+    [
+        ({}, [5.0, 5.0], 2),
+        ({}, [90.0, 2.0, 5.0, 5.9], 4),
+        ({}, [2.0**number for number in range(10)], 10),
+        ({"warmup": 1}, [9.0], 1),
+        ({"warmup": 3}, [5.0, 5.0, 5.0], 3),
+        ({"warmup": 12}, [5.0] * 12, 12),
+        ({"warmup": 0}, [], 0),
+    ],
+    ids=["steady at once", "slow at first", "never steady", "one", "three", "twelve", "none"],
+)
+def test_a_run_warms_up_until_two_iterations_are_alike_or_as_often_as_told(
+    fields: dict[str, Any],
+    seconds: list[float],
+    warm: int,
+    taking: Callable[..., None],
+    seen: list[Tensor],
+) -> None:
+    taking(*seconds, 1.0, 2.0)
+    record = bench.run(quick(iterations=2, eval_every=0, **fields))
+    assert record.status == "completed", record.error
+    assert len(seen) == warm + 2
+    assert record.seconds.tolist() == [1.0, 2.0]
+
+
+def test_a_run_whose_times_are_no_timings_warms_up_once(seen: list[Tensor]) -> None:
+    bench.run(quick(iterations=2, eval_every=0), shared=True)
+    assert len(seen) == 1 + 2
+
+
+@pytest.mark.parametrize("optimizer", [*BUILT_IN, "torch.optim:LBFGS"])
+def test_the_warm_up_changes_no_loss(optimizer: str) -> None:
+    spec = quick(optimizer=optimizer, iterations=6, eval_every=0)
+    first, *others = (losses(bench.run(replace(spec, warmup=count))) for count in (1, 0, 4))
+    assert all(other.tobytes() == first.tobytes() for other in others)
+
+
+class Noisy(torch.optim.SGD):
+    """Draws from the global generators of Python and NumPy, which nothing seeds for it."""
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        super().step()
+        for parameter in self.param_groups[0]["params"]:
+            parameter.data += random.random() + np.random.random()
+
+
+def test_the_warm_up_leaves_global_generators_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else losses would depend on how often it iterates, which the clock decides."""
+    monkeypatch.setitem(OPTIMIZERS, "noisy", OptimizerSpec(name="noisy", factory=Noisy))
+    found = []
+    for count in (0, 5):
+        random.seed(1)
+        np.random.seed(1)
+        found.append(losses(bench.run(quick(optimizer="noisy", warmup=count))))
+    assert found[0].tobytes() == found[1].tobytes()
+
+
+@pytest.mark.parametrize(
+    ("settings", "iterations", "expected"),
+    [
+        ({"at": 3, "raises": True}, 12, ("failed", None, 3)),
+        ({"at": 3}, 12, ("diverged", 4, 5)),
+        ({"at": 3}, 2, ("completed", None, 2)),
+        ({"at": 0, "raises": True}, 12, ("failed", None, 0)),
+    ],
+    ids=["an exception", "a divergence", "a divergence after the run's end", "at once"],
+)
+def test_what_a_later_iteration_of_the_warm_up_meets_is_told_by_the_run(
+    settings: dict[str, Any], iterations: int, expected: tuple[str, int | None, int]
+) -> None:
+    spec = quick(optimizer="sabotage", hyperparameters=settings, warmup=10, iterations=iterations)
+    record = bench.run(spec)
+    assert (record.status, record.diverged_at, len(record.iterations)) == expected
+    assert bool(record.evaluations) is (expected[2] > 0)
+
+
+def test_a_first_loss_that_is_not_finite_is_a_divergence_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    problem = harness_problem()
+    train = TensorData(problem.train.inputs * math.nan, problem.train.targets)
+    spec = ProblemSpec(name="nowhere", build=lambda options: replace(problem, train=train))
+    monkeypatch.setitem(PROBLEMS, "nowhere", spec)
+    record = bench.run(quick(problem="nowhere", warmup=3))
+    assert (record.status, record.diverged_at, len(record.iterations)) == ("diverged", 0, 0)
+
+
+def test_no_row_is_of_the_warm_up(
+    monkeypatch: pytest.MonkeyPatch, taking: Callable[..., None]
+) -> None:
+    """Neither where its iteration ended and what came after it failed, nor after Ctrl-C."""
+    outcomes: Iterator[Callable[[], Tensor]] = iter(())
+
+    def judge(*_: Tensor) -> Tensor:
+        return next(outcomes, lambda: torch.tensor(0.5))()
+
+    def stop(error: type[BaseException]) -> Tensor:
+        raise error
+
+    problem = replace(harness_problem(), batch_metric=judge)
+    spec = ProblemSpec(name="judged", build=lambda options: problem)
+    monkeypatch.setitem(PROBLEMS, "judged", spec)
+    found = []
+    for error in (ValueError, KeyboardInterrupt):
+        outcomes = iter([lambda: torch.tensor(0.5), functools.partial(stop, error)])
+        taking(90.0, 80.0, 1.0, 2.0)
+        record = bench.run(quick(problem="judged", iterations=2, eval_every=0, warmup=5))
+        found.append((record.status, record.seconds.tolist()))
+    assert found == [("completed", [1.0, 2.0]), ("interrupted", [])]
 
 
 @pytest.mark.gpu

@@ -52,6 +52,13 @@ def test_times_that_were_not_steady_are_warned_of_and_others_are_not() -> None:
     assert said.startswith("Timings may be unstable: the plain gradient took 4 to 6 ms in 2 ")
 
 
+def test_an_iteration_that_is_no_work_is_warned_of() -> None:
+    records = comparison()
+    records[0].values["step_s"][1] = 1.0
+    (said,) = made(records).warnings
+    assert "iteration 1 took 1.01 s, 101 times the median of 10.0 ms (a compile?)" in said
+
+
 def test_of_several_parts_each_is_named_and_machines_are_not_compared() -> None:
     one = analysed(comparison(shared=True))
     other = analysed(comparison(problem="quadratic", fingerprint="xyz"))
