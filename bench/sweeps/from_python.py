@@ -9,12 +9,13 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from bench.errors import UsageError
+from bench.errors import UsageError, WorkersError
 from bench.problems import REGISTRY as PROBLEM_REGISTRY
 from bench.runs import store
 from bench.runs.record import RunRecord
 from bench.runs.settings import parse_value, setting_key
 from bench.runs.spec import TUTORIAL_ITERATIONS, called
+from bench.support.text import shorten
 from bench.sweeps import advice, file, local, outcome, worker
 from bench.sweeps.experiment import Cell, Experiment
 from bench.sweeps.grid import parse_axis
@@ -254,9 +255,18 @@ class _ThisProcess:
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":
         """Make a call; Ctrl-C ends it and the sweep."""
+        from bench.training import untouched  # needs torch
+
         future: Future[Any] = Future()
+        untouched.at_first()
+        before = untouched.now()
         try:
             result = function(*arguments)
+            if changes := untouched.changed(before):
+                raise WorkersError(
+                    "A run changed for this whole process, and is not stored: "
+                    f"{shorten(', '.join(changes), 200)}. Restart, and take jobs=2."
+                )
         except Exception as error:  # the sweep knows what to do with it
             future.set_exception(error)
             return future

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from bench.problems.data import TensorData, batch_indices
 from bench.training.clock import BACKWARD, FORWARD, STEP, PhaseClock
+from bench.training.identity import state_digest
 from bench.training.prepare import Prepared
 from bench.training.seeding import initial_model, stream_seed
 
@@ -32,17 +33,30 @@ class Training:
         accuracies: Mini-batch accuracies, likewise; stays empty where the problem has none.
     """
 
-    def __init__(self, prepared: Prepared, train: TensorData, clock: PhaseClock[Any]) -> None:
+    def __init__(
+        self, prepared: Prepared, train: TensorData, clock: PhaseClock[Any], *, known: bool = False
+    ) -> None:
         """Build it, and seed torch's global generator, which curvature samples are drawn from.
 
         Args:
             prepared: The run.
             train: Its training data, on its device and in its dtype.
             clock: Is told where phases begin and end.
+            known: Whether to make sure that it begins as the run's id says.
+
+        Raises:
+            RuntimeError: It does not.
         """
         spec, problem = prepared.resolved, prepared.problem
         dtype: torch.dtype = getattr(torch, spec.dtype)
-        model = initial_model(problem, spec.seed).to(train.device, dtype)
+        model = initial_model(problem, spec.seed)
+        if known and state_digest(model.state_dict()) != prepared.start:
+            raise RuntimeError(
+                "the initial parameters are no longer those that the run is known by: something "
+                f"changed how models are built (torch's default dtype is "
+                f"{torch.get_default_dtype()})"
+            )
+        model = model.to(train.device, dtype)
         loss_fn = problem.make_loss().to(train.device, dtype)
         self.bound = prepared.optimizer.bind(model, loss_fn, prepared.asked.hyperparameters)
         torch.manual_seed(stream_seed(spec.seed, "training"))

@@ -8,6 +8,7 @@ import contextlib
 import math
 import time
 import traceback
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ from bench.machine import environment
 from bench.runs import conditions
 from bench.runs.record import COLUMNS, PHASES, RunRecord, Status, reaches
 from bench.runs.spec import RunSpec
+from bench.support.text import shorten
+from bench.training import untouched
 from bench.training.clock import phase_clock
 from bench.training.iteration import Training
 from bench.training.prepare import Prepared, prepare
@@ -59,8 +62,9 @@ def run(
             no timings then.
 
     Returns:
-        The record. A run that raises is a record with the status ``failed`` and its traceback;
-        one stopped by Ctrl-C has the status ``interrupted``.
+        The record; not stored, with a warning, if a default of torch's or one of its own classes
+        was changed meanwhile. A run that raises is a record with the status ``failed`` and its
+        traceback; one stopped by Ctrl-C has the status ``interrupted``.
 
     Raises:
         UsageError: The run cannot begin.
@@ -76,7 +80,17 @@ def run(
     if not fresh and (found := store.find(folder, prepared.run_id, times)):
         return found.relabelled(spec.label)
     store.require_writable(folder)
+    untouched.at_first()
+    before = untouched.now()
     record = execute(prepared, session=session, on_iteration=on_iteration, shared=shared)
+    if changes := untouched.changed(before):
+        warnings.warn(
+            f"The run of '{spec.label}' is not stored, since it or one before it changed for this "
+            f"whole process: {shorten(', '.join(changes), 200)}. Restart; 'optbench run' gives "
+            "every run a process of its own.",
+            stacklevel=2,
+        )
+        return record
     path = store.save(record, folder)
     if record.status == "interrupted":
         raise KeyboardInterrupt
@@ -192,7 +206,7 @@ class _Loop:
         """Warm up, train until a budget is spent, and say how it ended."""
         try:
             self._warm_up()
-            self._train_until_spent(self._build())
+            self._train_until_spent(self._build(known=True))
             return _Outcome(status="completed")
         except _DivergenceError as divergence:
             return _Outcome(status="diverged", diverged_at=divergence.iteration)
@@ -221,10 +235,10 @@ class _Loop:
         kept = min(len(self._losses), len(self._phases))
         return [row for row in self._curvature if row["iteration"] < kept]
 
-    def _build(self) -> Training:
+    def _build(self, *, known: bool = False) -> Training:
         """A fresh model in training, the same for every call of a seed."""
         self._training = None
-        self._training = Training(self._prepared, self._train, self._clock)
+        self._training = Training(self._prepared, self._train, self._clock, known=known)
         return self._training
 
     def _warm_up(self) -> None:

@@ -106,9 +106,9 @@ class Writer:
             return
         self._several((type(value), *value.__bases__))
         for name, member in vars(value).items():
-            defined = _unhooked(member)
+            defined = unhooked(member)
             inherited = defined is not member and any(
-                defined is _unhooked(vars(base).get(name)) for base in value.__mro__[1:]
+                defined is unhooked(vars(base).get(name)) for base in value.__mro__[1:]
             )
             data = not isinstance(member, (FunctionType, staticmethod, classmethod, property))
             if inherited or (data and name.startswith("__")) or name == "_abc_impl":
@@ -161,7 +161,7 @@ def _parts(value: Any) -> Iterator[Any]:
         yield f"{_HERE_ONLY} {id(value)}"
 
 
-def _unhooked(member: Any) -> Any:
+def unhooked(member: Any) -> Any:
     """A member as it was defined: torch wraps ``step`` of a class when it is used first."""
     while getattr(member, "hooked", False) and hasattr(member, "__wrapped__"):
         member = member.__wrapped__
