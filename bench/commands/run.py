@@ -1,5 +1,6 @@
 """``optbench run``: compare optimizers."""
 
+import importlib
 import json
 import os
 from collections.abc import Sequence
@@ -108,7 +109,8 @@ def run(
     from bench.training import tasks
     from bench.training.processes import Processes, first
 
-    first()  # it imports torch while this process imports other things
+    first()  # it imports torch while this process imports what it will need
+    importlib.import_module("bench.report.contents")
     from bench.commands.progress import ComparisonProgress
     from bench.training.session import compare
 

@@ -210,7 +210,8 @@ def check(prepared: Prepared) -> None:
         try:
             bound = optimizer.bind(model, loss_fn, given)
         except UsageError as error:
-            if given and _takes_defaults(optimizer, problem):
+            is_none = error.__cause__ is None and optimizer.curvature is None
+            if is_none or (given and _takes_defaults(optimizer, problem)):
                 raise
             raise NotApplicableError(str(error)) from error
         if optimizer.curvature is None:
