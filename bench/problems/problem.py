@@ -20,8 +20,11 @@ class Problem:
     Attributes:
         make_model: Builds the model with fresh initial parameters from torch's global generator.
         make_loss: Builds the loss, a module that averages over the mini-batch.
-        train: Training data.
-        held_out: Data for evaluation.
+        train: Training data; also a torch ``Dataset`` or ``DataLoader``, see
+            :mod:`bench.problems.adapt`.
+        held_out: Data for evaluation, likewise; ``None`` of a function to minimise, which is judged
+            on its own data. Validation data come out of the training data by themselves, unless
+            the builder gives others for ``split="validation"``; see :mod:`bench.problems.split`.
         metrics: What an evaluation yields, and which way is better.
         source: Where the data comes from.
         batch_size: Default mini-batch size.
@@ -32,7 +35,7 @@ class Problem:
     make_model: Callable[[], nn.Module]
     make_loss: Callable[[], nn.Module]
     train: TensorData
-    held_out: TensorData
+    held_out: TensorData | None
     source: DataSource
     batch_size: int
     evaluate: Callable[[nn.Module, nn.Module, TensorData], Mapping[str, Tensor]]

@@ -55,7 +55,7 @@ def quadratic(options: ProblemOptions) -> Problem:
         make_model=lambda: nn.Sequential(nn.Linear(DIMENSION, 1, bias=False)),
         make_loss=nn.MSELoss,
         train=data,
-        held_out=data,
+        held_out=None,
         source=DataSource(
             name="synthetic",
             detail=f"least squares, {ROWS} rows, {DIMENSION} unknowns",

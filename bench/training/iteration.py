@@ -3,9 +3,11 @@
 import contextlib
 import functools
 import inspect
+import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -60,13 +62,16 @@ class Training:
         loss_fn = problem.make_loss().to(train.device, dtype)
         self.bound = prepared.optimizer.bind(model, loss_fn, prepared.asked.hyperparameters)
         torch.manual_seed(stream_seed(spec.seed, "training"))
-        self._batches = batch_indices(
+        random.seed(stream_seed(spec.seed, "training"))
+        np.random.seed(stream_seed(spec.seed, "training") % 2**32)
+        indices = batch_indices(
             len(train),
             spec.batch_size or problem.batch_size,
             stream_seed(spec.seed, "batches"),
             train.device,
         )
-        self._train, self._clock, self._metric = train, clock, problem.batch_metric
+        self._batches = train.batches(indices, stream_seed(spec.seed, "augmentation"))
+        self._clock, self._metric = clock, problem.batch_metric
         self._model, self._loss_fn = self.bound.model, self.bound.loss_fn
         self._optimizer, self._context = self.bound.optimizer, self.bound.backward_context
         self._inputs = self._targets = self._outputs = self._loss = _NOTHING
@@ -84,7 +89,7 @@ class Training:
 
     def draw(self) -> None:
         """Draw the next mini-batch: the phase ``data``."""
-        self._inputs, self._targets = self._train.batch(next(self._batches))
+        self._inputs, self._targets = next(self._batches)
 
     def forward(self) -> None:
         """Zero the gradients, evaluate model and loss: the phase ``forward``."""

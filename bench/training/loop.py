@@ -108,7 +108,7 @@ def execute(
     device, wall = torch.device(prepared.resolved.device), time.perf_counter()
     record = blank(prepared, session=session, shared=shared)
     cuda = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=cuda):
+    with torch.random.fork_rng(devices=cuda), global_state_kept():
         warmup = prepared.resolved.warmup
         if warmup is None and shared:  # whose times are no timings
             warmup = 1
@@ -186,6 +186,7 @@ class _Loop:
         self._prepared, self._on_iteration, self._warmup = prepared, on_iteration, warmup
         dtype: torch.dtype = getattr(torch, self._spec.dtype)
         self._train = self._problem.train.to(device, dtype)
+        assert self._problem.held_out is not None  # the training data where there are no others
         self._held_out = self._problem.held_out.to(device, dtype)
         self._clock = phase_clock(device)
         self._training: Training | None = None

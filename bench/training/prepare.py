@@ -10,7 +10,7 @@ import torch
 from bench.errors import NotApplicableError, UsageError, unknown
 from bench.machine import devices, environment
 from bench.problems import REGISTRY as PROBLEM_REGISTRY
-from bench.problems import ProblemOptions
+from bench.problems import ProblemOptions, split
 from bench.problems.problem import Problem
 from bench.runs import conditions
 from bench.runs.spec import RunSpec
@@ -176,17 +176,11 @@ def _build(
     source: str,  # so that a builder is called again where what it uses has changed
 ) -> Problem:
     try:
-        problem = builder(options)
+        return split.build(name, builder, options)
     except UsageError:
         raise
     except Exception as error:  # whatever a plug-in raises is its author's to mend
         raise _unbuildable(name, error) from error
-    if not isinstance(problem, Problem):
-        raise UsageError(
-            f"Problem '{name}' is built as a {type(problem).__name__}: its builder is to return a "
-            "bench.problems.Problem."
-        )
-    return problem
 
 
 def check(prepared: Prepared) -> None:

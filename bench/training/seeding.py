@@ -15,8 +15,8 @@ from torch import nn
 
 from bench.problems.problem import Problem
 
-Stream = Literal["initialisation", "batches", "training"]
-_STREAMS: tuple[Stream, ...] = ("initialisation", "batches", "training")
+Stream = Literal["initialisation", "batches", "training", "augmentation"]
+_STREAMS: tuple[Stream, ...] = ("initialisation", "batches", "training", "augmentation")
 
 
 def stream_seed(seed: int, stream: Stream) -> int:
@@ -28,7 +28,8 @@ def stream_seed(seed: int, stream: Stream) -> int:
     Args:
         seed: The run's seed.
         stream: ``"initialisation"`` of parameters, order of ``"batches"``, or ``"training"`` for
-            whatever draws from torch's global generator (curvature samples, dropout).
+            whatever draws from torch's global generator (curvature samples, dropout),
+            ``"augmentation"`` for what draws while a mini-batch is made.
     """
     sequence = np.random.SeedSequence(seed, spawn_key=(_STREAMS.index(stream),))
     return int(sequence.generate_state(1, dtype=np.uint64)[0]) >> 1

@@ -112,10 +112,7 @@ def build_problem(_: Tell, surroundings: Surroundings, spec: RunSpec) -> None:
     from bench.machine import environment
     from bench.training import prepare
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     prepare.data_digest(prepare.problem_of(spec)[-1])
-    torch.set_num_threads(threads)
     environment.describe(torch.device("cpu"))  # it is asked once
 
 

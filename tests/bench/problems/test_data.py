@@ -63,3 +63,51 @@ def test_batch_order_depends_on_its_seed_alone() -> None:
 def test_a_batch_larger_than_the_data_is_refused() -> None:
     with pytest.raises(UsageError, match=r"batch_size=11 is not valid: the training set has 10"):
         next(batch_indices(10, 11, 0, CPU))
+
+
+class Noisy(TensorData):
+    """Augments by a method of its own, and keeps a tensor of its own."""
+
+    def __init__(self, inputs: Tensor, targets: Tensor) -> None:
+        super().__init__(inputs, targets)
+        self.scale = torch.ones(1, dtype=torch.float64)
+
+    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        inputs, targets = super().batch(indices)
+        return inputs + self.scale.to(inputs) * torch.randn_like(inputs), targets
+
+
+def test_a_subclass_survives_the_move_to_a_device() -> None:
+    moved = Noisy(torch.zeros(4, 2), torch.zeros(4)).to(CPU, torch.float64)
+    assert type(moved) is Noisy
+    assert moved.batch(torch.arange(4))[0].dtype == torch.float64
+    assert moved.batch(torch.arange(4))[0].std() > 0
+
+
+@pytest.mark.parametrize("kind", ["subclass", "transform"])
+def test_augmentation_has_a_stream_of_its_own(kind: str) -> None:
+    """It is the same whatever else draws, and nothing else is shifted by it."""
+    zeros = torch.zeros(8, 2), torch.zeros(8)
+    data = (
+        Noisy(*zeros)
+        if kind == "subclass"
+        else TensorData(*zeros, transform=lambda x: x + torch.randn_like(x) + np.random.rand())
+    )
+
+    def run(draws: int) -> tuple[Tensor, Tensor]:
+        torch.manual_seed(0)
+        batches = data.batches(batch_indices(8, 4, 0, CPU), 5)
+        drawn = []
+        for inputs, _ in islice(batches, 4):
+            drawn.append(inputs)
+            torch.randn(draws)
+            np.random.rand(draws)
+        return torch.stack(drawn), torch.randn(3)
+
+    few, many = run(1), run(7)
+    assert torch.equal(few[0], many[0])
+    torch.manual_seed(0)
+    for _ in range(4):
+        torch.randn(1)
+    assert torch.equal(few[1], torch.randn(3))
+    assert not torch.equal(few[0][0], few[0][1])

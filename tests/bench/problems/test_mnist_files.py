@@ -48,8 +48,8 @@ def images(part: TensorData) -> set[bytes]:
 def test_validation_split_is_taken_from_the_training_set() -> None:
     train, test, _ = load_mnist(split="test", data_root=None)
     smaller, validation, source = load_mnist(split="validation", data_root=None)
-    assert (len(smaller), len(validation)) == (3200, 800)
-    assert torch.bincount(validation.targets).tolist() == [80] * 10
+    assert (len(smaller), len(validation)) == (3333, 667)
+    assert set(torch.bincount(validation.targets).tolist()) == {66, 67}
     assert images(smaller) | images(validation) == images(train)
     assert not images(validation) & images(test)
     assert "validation" in source.detail

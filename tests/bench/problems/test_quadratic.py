@@ -16,8 +16,8 @@ def test_quadratic_has_its_minimum_of_zero_at_the_minimiser() -> None:
     model = problem.make_model().double()
     with torch.no_grad():
         next(model.parameters()).copy_(solution.T)
-        held_out = problem.held_out.to(torch.device("cpu"), torch.float64)
-        found = problem.evaluate(model, problem.make_loss(), held_out)
+        data = problem.train.to(torch.device("cpu"), torch.float64)
+        found = problem.evaluate(model, problem.make_loss(), data)
     assert found["loss"] < 1e-20
     assert found["distance"] < 1e-10
 
@@ -45,4 +45,5 @@ def test_its_curvature_is_ill_conditioned_beyond_what_a_diagonal_mends() -> None
 def test_its_data_are_the_same_for_every_split() -> None:
     test, validation = (quadratic(ProblemOptions(split=name)) for name in ("test", "validation"))
     assert test.source == validation.source
-    assert torch.equal(test.train.inputs, validation.held_out.inputs)
+    assert torch.equal(test.train.inputs, validation.train.inputs)
+    assert test.held_out is validation.held_out is None

@@ -104,16 +104,15 @@ def test_a_step_that_adapts_its_damping_evaluates_the_batch_as_part_of_the_step(
         return evaluate()
 
     training._step_arguments["evaluate"] = spy
-    drawn = training._train.batch
     inputs: list[Tensor] = []
 
-    def draw(indices: Tensor) -> tuple[Tensor, Tensor]:
-        inputs.append(drawn(indices)[0])
-        return drawn(indices)
+    def note(draw: Callable[[], None]) -> None:
+        draw()
+        inputs.append(training._inputs)
 
-    object.__setattr__(training._train, "batch", draw)
-    for _ in range(4):
-        training.iterate()
+    with training.within("draw", note):
+        for _ in range(4):
+            training.iterate()
     assert phases == [STEP] * (8 // every)
     expected = [inputs[index] for index in range(every - 1, 4, every) for _ in range(2)]
     assert all(torch.equal(a, b) for a, b in zip(batches, expected, strict=True))
