@@ -4,6 +4,7 @@ from optimizers.errors import UnknownNameError, UsageError, unknown
 
 __all__ = [
     "DamagedRecordWarning",
+    "KilledError",
     "LostError",
     "NotApplicableError",
     "SideError",
@@ -29,6 +30,10 @@ class LostError(Exception):
     def whole(self) -> str:
         """The traceback that came with it, or else what it says."""
         return "".join(getattr(self, "__notes__", ())) or str(self)
+
+
+class KilledError(LostError):
+    """A process was ended by a signal, perhaps by chance."""
 
 
 class SideError(Exception):

@@ -34,7 +34,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
 import bench.errors
-from bench.errors import LostError
+from bench.errors import KilledError, LostError
 
 Tell = Callable[[Any], None]
 
@@ -419,7 +419,7 @@ def _outcome(answer: tuple[str, Any] | None, exit_code: int | None) -> Any:
         raise LostError(f"it ended its own process, with exit code {exit_code}")
     name = signal.Signals(-exit_code).name
     why = ": killed, or out of memory" if -exit_code == signal.SIGKILL else ""
-    raise LostError(f"its process died of {name}{why}")
+    raise KilledError(f"its process died of {name}{why}")
 
 
 class _Known(pickle.Unpickler):

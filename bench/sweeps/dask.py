@@ -23,7 +23,7 @@ class DaskPool:
     others before it gives it up.
     """
 
-    shared = True
+    shared = remote = True
 
     def __init__(self, address: str, device: str) -> None:
         """Connect, and check the workers.

@@ -246,7 +246,7 @@ class _ThisProcess:
     """A pool without workers: each call is made here, at once."""
 
     lost: tuple[type[BaseException], ...] = ()
-    shared = False
+    shared = remote = False
     width = 1
 
     def __init__(self, launch: str) -> None:

@@ -16,6 +16,7 @@ class LocalPool:
     """Workers of this machine, whose every run has a process of its own."""
 
     lost: tuple[type[BaseException], ...] = ()
+    remote = False
 
     def __init__(self, jobs: int, launch: str, gpus: Sequence[str] = ()) -> None:
         """Make a pool.

@@ -8,19 +8,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from bench.errors import WorkersError
+from bench.errors import UsageError, WorkersError
 from bench.recommend.swept import Measure
 from bench.runs import claims, conditions, store
 from bench.runs import settings as options
 from bench.runs.record import RunRecord
 from bench.runs.spec import RunSpec
+from bench.support.text import shorten
 from bench.sweeps import file as records
 from bench.sweeps import strategies, worker
 from bench.sweeps.experiment import Arm, Cell, Experiment, arms
 from bench.sweeps.file import SweepRecord
 from bench.sweeps.strategies import Batch, Judged
 from bench.sweeps.workers import Lost, Pool, run_all
-from bench.training.tasks import Conditions
+from bench.training import processes
+from bench.training.tasks import Conditions, Known
 
 
 class Observer(Protocol):
@@ -157,6 +159,8 @@ class Sweeper:
         for done in run_all(self.pool, worker.identify, calls):
             if isinstance(done, Lost):
                 raise WorkersError(f"The runs could not be prepared: {done.reason}.")
+            if self.pool.remote:
+                _require_same_code(parts[done.key], done.result)
             blanks[done.key] = [known.blank for known in done.result]
         return [blank for index in range(len(parts)) for blank in blanks[index]]
 
@@ -223,6 +227,27 @@ class Sweeper:
         """A stored execution of a run; where its times matter, one under the same conditions."""
         under = conditions.values(blank, "times") if timed else None
         return store.find(self.results, blank.run_id, under, shared=self.conditions.shared)
+
+
+def _require_same_code(specs: Sequence[RunSpec], known: Sequence[Known]) -> None:
+    """Refuse a worker that would run other code under the names of this client's.
+
+    Raises:
+        UsageError: It would, or what it runs cannot be imported here.
+    """
+    checked: set[str] = set()
+    for spec, one in zip(specs, known, strict=True):
+        if one.blank.error or str(spec.optimizer) in checked:
+            continue
+        checked.add(str(spec.optimizer))
+        mine = processes.sources(spec)
+        names = {*mine, *one.sources}
+        if differing := sorted(n for n in names if mine.get(n) != one.sources.get(n)):
+            raise UsageError(
+                f"A worker would run other code for '{spec.label}' than this client: "
+                f"{shorten(', '.join(differing), 200)} differ. Bring the same files there, and "
+                "restart the workers."
+            )
 
 
 def _judge(scores: Sequence[float | str], measure: Measure) -> Judged:

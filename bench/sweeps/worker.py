@@ -9,6 +9,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
+from bench.errors import KilledError
 from bench.runs.record import RunRecord
 from bench.runs.settings import Facts
 from bench.runs.spec import RunSpec
@@ -62,7 +63,7 @@ def identify(specs: Sequence[RunSpec], conditions: Conditions) -> list[Known]:
 
 
 def run(spec: RunSpec, expected: str, conditions: Conditions) -> RunRecord:
-    """Run one cell.
+    """Run one cell; if its process is killed, once more.
 
     Args:
         spec: The run.
@@ -73,9 +74,12 @@ def run(spec: RunSpec, expected: str, conditions: Conditions) -> RunRecord:
         LostError: Its process ended without an answer.
         WorkersError: On this worker the run would be another.
     """
-    record: RunRecord = _processes(conditions).call(
-        tasks.run, spec, spec, expected, _mine(conditions)
-    )
+    arguments = (tasks.run, spec, spec, expected, _mine(conditions))
+    record: RunRecord
+    try:
+        record = _processes(conditions).call(*arguments)
+    except KilledError:  # by chance, or for want of memory that others had
+        record = _processes(conditions).call(*arguments)
     return record
 
 

@@ -30,10 +30,12 @@ class Pool(Protocol):
     Attributes:
         lost: Exceptions of a call whose worker died every time that it was tried.
         shared: Whether several workers may share a machine.
+        remote: Whether workers have files of their own, which may hold other code.
     """
 
     lost: tuple[type[BaseException], ...]
     shared: bool
+    remote: bool
 
     @property
     def width(self) -> int:

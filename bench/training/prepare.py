@@ -64,8 +64,7 @@ class Prepared:
         Raises:
             UsageError: A file was edited after this process had imported it.
         """
-        own = identity.sources([*identity.parts_of(self.optimizer), self.builder])
-        return following.project() | own
+        return _sources(self.optimizer, self.builder)
 
     @cached_property
     def start(self) -> str:
@@ -145,6 +144,16 @@ def prepare(spec: RunSpec, *, checked: bool = True) -> Prepared:
     if checked:
         check(prepared)
     return prepared
+
+
+def _sources(optimizer: OptimizerSpec, builder: Callable[..., Problem]) -> dict[str, str]:
+    return following.project() | identity.sources([*identity.parts_of(optimizer), builder])
+
+
+def sources_of(spec: RunSpec) -> dict[str, str]:
+    """What the code of a run consists of, by name, without building anything."""
+    _, problem_spec = _find(PROBLEM_REGISTRY, spec.problem)
+    return _sources(optimizer_of(spec)[1], problem_spec.load_builder())
 
 
 def optimizer_of(spec: RunSpec) -> tuple[str, OptimizerSpec]:

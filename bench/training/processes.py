@@ -7,7 +7,7 @@ second, and the client never imports a plug-in.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from bench.errors import LostError, UsageError
@@ -37,6 +37,17 @@ def count_gpus() -> int:
     """How many GPUs torch sees on this machine; it is not imported here for that."""
     count: int = first().call(tasks.count_gpus)
     return count
+
+
+def sources(spec: RunSpec) -> Mapping[str, str]:
+    """What the code of a run consists of on this machine; no plug-in is imported here for that.
+
+    Raises:
+        UsageError: The optimizer or the problem cannot be imported.
+        LostError: The process ended that did.
+    """
+    found: Mapping[str, str] = first().call(tasks.tell_sources, Surroundings.here(), spec)
+    return found
 
 
 class Processes:

@@ -97,11 +97,13 @@ class Known:
             reason, where the optimizer cannot do this.
         yardstick: The run id of its plain gradient.
         start: A digest of the initial parameters.
+        sources: What its code consists of, by name.
     """
 
     blank: RunRecord
     yardstick: str
     start: str
+    sources: Mapping[str, str]
 
 
 def build_problem(_: Tell, surroundings: Surroundings, spec: RunSpec) -> None:
@@ -128,6 +130,14 @@ def count_gpus(_: Tell) -> int:
     import torch
 
     return torch.cuda.device_count()
+
+
+def tell_sources(_: Tell, surroundings: Surroundings, spec: RunSpec) -> Mapping[str, str]:
+    """What the code of a run consists of, where no problem is built for that."""
+    surroundings.apply()
+    from bench.training import prepare
+
+    return prepare.sources_of(spec)
 
 
 def describe(_: Tell, optimizer: str) -> Facts:
@@ -159,6 +169,7 @@ def identify(
             blank=loop.blank(plan, session=conditions.session, shared=conditions.shared),
             yardstick=prepare(yardstick_spec(plan.asked), checked=False).run_id,
             start=plan.start,
+            sources=plan.sources,
         )
         for plan in prepared
     ]

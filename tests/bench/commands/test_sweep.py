@@ -95,7 +95,7 @@ def test_a_killed_sweep_goes_on_where_it_was(tmp_path: Path, after: int) -> None
 def test_ctrl_c_while_workers_start_leaves_no_traceback(tmp_path: Path) -> None:
     process = start(tmp_path, *SWEEP)
     own = psutil.Process(process.pid)
-    wait_until(lambda: len(own.children()) >= 2, "workers begin")
+    wait_until(own.children, "the first server begins")
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=LIMIT_S)
     assert process.returncode == 130
@@ -116,15 +116,35 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
     assert said.returncode == 0, said.stderr
 
 
-def test_a_worker_that_is_killed_costs_nobody_a_run(tmp_path: Path) -> None:
+def test_a_process_that_is_killed_costs_nobody_a_run(tmp_path: Path) -> None:
     process = start(tmp_path, *SWEEP)
     wait_until(lambda: stored(tmp_path) >= 2, "records")
-    children = psutil.Process(process.pid).children()
-    workers = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
-    assert len(workers) == 2
-    workers[0].kill()
+
+    def depth(one: psutil.Process) -> int:
+        return len(one.parents())
+
+    def deepest() -> psutil.Process | None:
+        """A run: below the client, the first server, the problem's and the optimizer's."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            own = psutil.Process(process.pid)
+            found = [one for one in own.children(recursive=True) if depth(one) == depth(own) + 4]
+            return found[0] if found else None
+        return None
+
+    wait_until(deepest, "a run is on")
+    run = deepest()
+    if run is not None:
+        run.kill()
     _, err = process.communicate(timeout=LIMIT_S)
     assert process.returncode == 0, err
+    require_one_record_per_cell(tmp_path)
+
+
+def test_two_clients_run_each_cell_once(tmp_path: Path) -> None:
+    both = [start(tmp_path, *SWEEP) for _ in range(2)]
+    for process in both:
+        _, err = process.communicate(timeout=LIMIT_S)
+        assert process.returncode == 0, err
     require_one_record_per_cell(tmp_path)
 
 
@@ -136,7 +156,7 @@ def test_a_deadly_setting_is_found_and_the_rest_goes_on(tmp_path: Path) -> None:
     )  # fmt: skip
     assert finished.returncode == 1
     last = finished.stderr.strip().splitlines()[-2:]
-    assert all("Deadly lr=0.1, seed" in line and "worker process died" in line for line in last)
+    assert all("Deadly lr=0.1, seed" in line and "its process died of SIG" in line for line in last)
     assert "Traceback" not in finished.stderr
     records = store.load(tmp_path / "results")
     assert sorted(record.status for record in records) == ["completed"] * 4 + ["failed"] * 2

@@ -19,6 +19,7 @@ def test_evaluation_over_uneven_batches_is_the_mean_over_all_data(
     problem = mnist_logreg(ProblemOptions())
     torch.manual_seed(0)
     model, loss_fn = problem.make_model(), problem.make_loss()
+    assert problem.held_out is not None
     inputs, targets = problem.held_out.batch(torch.arange(1000))
     monkeypatch.setattr("bench.problems.problem._EVALUATION_BATCH", 300)
     with torch.no_grad():

@@ -27,7 +27,7 @@ class Here:
     """A worker in this process."""
 
     lost: tuple[type[BaseException], ...] = ()
-    shared, width = True, 1
+    shared, remote, width = True, False, 1
 
     def __init__(self, dies_on: float | None = None, stops_after: int | None = None) -> None:
         self.ran: list[Any] = []

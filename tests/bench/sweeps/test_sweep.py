@@ -9,6 +9,7 @@ import pytest
 from bench.runs import store
 from bench.sweeps import file as records
 from bench.sweeps.experiment import Experiment
+from bench.training import processes
 from optimizers import UsageError
 from tests.bench.sweeps.inline import EXPERIMENT, EXPERIMENT_CELLS, Here, swept
 
@@ -89,6 +90,24 @@ def test_a_time_is_measured_anew_on_another_machine(
     assert not swept(tmp_path, experiment)[1].ran
     monkeypatch.setattr("bench.machine.environment.fingerprint", lambda _: "another")
     assert len(swept(tmp_path, experiment)[1].ran) == 2
+
+
+def test_a_worker_with_other_code_is_refused_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = Here()
+    pool.remote = True
+    swept(tmp_path, pool=pool)
+    assert pool.ran
+    original = processes.sources
+    monkeypatch.setattr(
+        processes, "sources", lambda spec: {**original(spec), "bench.training.loop": "other"}
+    )
+    again = Here()
+    again.remote = True
+    with pytest.raises(UsageError, match=r"other code for 'sgd' .*: bench\.training\.loop differ"):
+        swept(tmp_path, pool=again, fresh=True)
+    assert not again.ran
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ class Scripted:
     """A pool whose calls end when and as the test says: an outcome, or (seconds, outcome)."""
 
     lost: tuple[type[BaseException], ...] = (BrokenProcessPool,)
-    shared = True
+    shared, remote = True, True
 
     def __init__(self, width: int, ends: dict[int, list[Any]]) -> None:
         self.width, self._ends = width, ends
