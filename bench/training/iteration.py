@@ -10,12 +10,14 @@ import torch
 from torch import Tensor
 
 from bench.problems.data import TensorData, batch_indices
+from bench.problems.problem import accuracy
 from bench.training.clock import BACKWARD, FORWARD, STEP, PhaseClock
 from bench.training.identity import state_digest
 from bench.training.prepare import Prepared
 from bench.training.seeding import initial_model, seed_globally, stream_seed
 
 _NOTHING = torch.empty(0)
+_FEW = 1 << 14  # numbers of a mini-batch's outputs that may wait to be read
 
 
 class Training:
@@ -30,7 +32,8 @@ class Training:
         needs_closure: Whether the optimizer's step needs a closure, as with L-BFGS.
         iterate: Runs one iteration under the clock.
         losses: Mini-batch losses on the device, in order; whoever reads them empties it.
-        accuracies: Mini-batch accuracies, likewise; stays empty where the problem has none.
+        accuracies: Mini-batch accuracies, likewise, or outputs and targets that they are made of
+            when they are read; stays empty where the problem has none.
     """
 
     def __init__(
@@ -72,7 +75,7 @@ class Training:
         self._optimizer, self._context = self.bound.optimizer, self.bound.backward_context
         self._inputs = self._targets = self._outputs = self._loss = _NOTHING
         self.losses: list[Tensor] = []
-        self.accuracies: list[Tensor] = []
+        self.accuracies: list[Tensor | tuple[Tensor, Tensor]] = []
         self.needs_closure = _needs_closure(self._optimizer)
         # 'optimizers' may be an older revision's here ('optbench regress'), and know it not.
         takes_evaluation = getattr(self.bound, "takes_evaluation", False)
@@ -104,10 +107,23 @@ class Training:
 
     def judge(self) -> None:
         """Note the mini-batch's accuracy and let its graph go; outside the clock."""
-        if self._metric is not None:
+        if self._metric is accuracy and self._outputs.ndim == 2 and self._outputs.numel() <= _FEW:
+            # For many at once when they are read: one by one they cost more than all else here.
+            self.accuracies.append((self._outputs.detach(), self._targets))
+        elif self._metric is not None:
             with torch.no_grad():
                 self.accuracies.append(self._metric(self._outputs, self._targets))
         self._outputs = self._loss = _NOTHING
+
+    def read_accuracies(self) -> list[float]:
+        """The mini-batch accuracies since the last call."""
+        noted, self.accuracies = self.accuracies, []
+        later = [one for one in noted if isinstance(one, tuple)]
+        if later and len(later) == len(noted):
+            outputs, targets = (torch.stack(parts) for parts in zip(*later, strict=True))
+            return (outputs.argmax(2) == targets).double().mean(1).tolist()
+        each = [accuracy(*one) if isinstance(one, tuple) else one for one in noted]
+        return torch.stack(each).double().tolist() if each else []
 
     @contextlib.contextmanager
     def within(self, phase: str, around: Callable[[Callable[[], None]], None]) -> Iterator[None]:

@@ -340,14 +340,9 @@ class _Loop:
         if training is None or not training.losses:
             return
         losses = torch.stack(training.losses).double().tolist()
-        accuracies = (
-            torch.stack(training.accuracies).double().tolist()
-            if training.accuracies
-            else [math.nan] * len(losses)
-        )
+        accuracies = training.read_accuracies() or [math.nan] * len(losses)
         phases = self._clock.read()
         training.losses.clear()
-        training.accuracies.clear()
         finite = [math.isfinite(loss) for loss in losses]
         diverged = not all(finite)
         kept = min(finite.index(False) + 1 if diverged else len(losses), len(phases))
