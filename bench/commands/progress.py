@@ -109,7 +109,7 @@ class ComparisonProgress:
         losses = record.values["loss"]
         loss = losses[-1] if len(losses) else float("nan")
         self._bar.line(
-            f"{record.label}, seed {record.config['seed']}: {record.status}, "
+            f"{record.label}, seed {record.config['seed']}: {record.ended}, "
             f"{plural(len(losses), 'iteration')}, last loss {loss:.3g}, {record.wall_s:.0f} s; "
             f"{plural(len(self._todo), 'run')} to go, {self._remaining.told()}"
         )
@@ -129,6 +129,7 @@ class SweepProgress:
         self._bar, self._objective, self._width = bar, objective, width
         self._scores: defaultdict[str, list[float]] = defaultdict(list)  # by setting
         self._lost: set[str] = set()  # settings with a run that has no score
+        self._refusals: set[str] = set()
         self._remaining = Remaining()
         self._done, self._total = 0, 0
         self._sign, self._told_data = 1.0, False
@@ -141,9 +142,10 @@ class SweepProgress:
         self._done, self._total = 0, len(runs)
         for known in (self._scores, self._lost):
             known.clear()  # the next budget may be another
-        if not runs:
+        if not runs and stored:
             everything = "The only run is" if stored == 1 else f"All {stored} runs are"
             self._bar.note(f"{everything} stored already")
+        if not runs:
             return
         cell, blank = runs[0]
         better = self._objective.measure(blank.metrics).better
@@ -158,8 +160,15 @@ class SweepProgress:
         )
         self._bar.update(description=self._best(), total=len(runs), completed=0, left="")
 
-    def reused(self, cell: "Cell", score: float | str) -> None:
-        """A run was stored before."""
+    def reused(self, cell: "Cell", record: RunRecord, score: float | str) -> None:
+        """A run was stored before, or cannot begin: of a label that is said once."""
+        refusal = record.relabelled(cell.label).refusal
+        if refusal and refusal not in self._refusals:
+            self._refusals.add(refusal)
+            self._bar.note(refusal)
+        self._score(cell, score)
+
+    def _score(self, cell: "Cell", score: float | str) -> None:
         if isinstance(score, str) or not math.isfinite(score):
             self._lost.add(cell.setting)
         else:
@@ -169,7 +178,7 @@ class SweepProgress:
         """A run ended and is stored."""
         self._done += 1
         self._remaining.ended(cell.label, record.wall_s)
-        self.reused(cell, score)
+        self._score(cell, score)
         left = self._remaining.told()
         self._bar.update(description=self._best(), completed=self._done, left=left)
         if record.status == "failed":

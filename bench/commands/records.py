@@ -10,7 +10,7 @@ from bench.commands import shared
 from bench.errors import unknown
 from bench.support import console
 from bench.support.strict_json import with_nulls
-from bench.support.text import plural
+from bench.support.text import in_words, plural
 
 
 @shared.in_one_line
@@ -74,7 +74,7 @@ def _list_runs(results: Path) -> None:
             str(record.config["problem"]),
             record.label,
             str(record.config["seed"]),
-            f"{record.status} ({len(record.values['loss'])})",
+            f"{in_words(record.status)} ({len(record.values['loss'])})",
         ]
         for record in store.load(results)
         if record.role == "training"
@@ -109,8 +109,7 @@ def show(
     config, facts = record.config, record.environment
     lines = {
         "run": record.key,
-        "status": record.status
-        + (f" at iteration {record.diverged_at}" if record.diverged_at is not None else ""),
+        "status": record.ended,
         "problem": f"{config['problem']}, batch size {config['batch_size']}, {config['dtype']}",
         "optimizer": f"{config['optimizer']} ({settings.written(config['hyperparameters'])})",
         "seed": config["seed"],

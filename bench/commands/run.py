@@ -140,11 +140,18 @@ def run(
             "the same command goes on from there."
         )
         raise typer.Exit(shared.INTERRUPTED)
-    _conclude(outcome, results, as_json=as_json)
+    _conclude(outcome, results, named=bool(optimizer), as_json=as_json)
 
 
-def _conclude(outcome: "Comparison", results: Path, *, as_json: bool) -> None:
-    """Print the summary of a comparison and write its report."""
+def _conclude(outcome: "Comparison", results: Path, *, named: bool, as_json: bool) -> None:
+    """Print the summary of a comparison, write its report, and end as its runs did.
+
+    Args:
+        outcome: The comparison.
+        results: The results folder.
+        named: Whether the optimizers were, so that one that is not applicable is a failure.
+        as_json: Whether to print JSON.
+    """
     from bench.comparison import groups
     from bench.comparison.analysis import analyse
     from bench.report import contents, writer
@@ -173,13 +180,16 @@ def _conclude(outcome: "Comparison", results: Path, *, as_json: bool) -> None:
         reused = f" ({were} stored before)" if outcome.reused else ""
         console.say(f"Records: {store.runs_folder(results)}{reused}")
         console.say(f"Report:  {path}")
+    refusals = [row.refusal for row in rows if row.refusal]
+    for text in refusals:
+        console.complain(f"optbench: {text}")
     failed = [record for record in outcome.training if record.status == "failed"]
     for record in failed:
         console.complain(
             f"optbench: {record.label}, seed {record.config['seed']} failed: {record.reason} "
             f"('optbench show {record.key} --results {results}' has the traceback)"
         )
-    if failed:
+    if failed or (refusals and named):
         raise typer.Exit(shared.FAILED)
 
 

@@ -185,7 +185,8 @@ def sweep(
         ) from error
     finally:
         pool.close(at_once=at_once)
-    recommend.conclude(record, results, as_json=as_json)
+    named = bool(optimizer) or "optimizers" in fields
+    recommend.conclude(record, results, named=named, as_json=as_json)
 
 
 def _threads(count: int | None) -> str:

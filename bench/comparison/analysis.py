@@ -28,7 +28,8 @@ class Analysis:
 
     Attributes:
         group: The runs.
-        rows: One per label, the best by ``metric`` first, those that lost runs last.
+        rows: One per label, the best by ``metric`` first, those that lost runs after them, those
+            that are not applicable last.
         metric: What optimizers are ranked by: the first held-out metric other than the loss.
         better: Whether small or large values of it are better.
         targets: Levels of the metric, easiest first.
@@ -55,8 +56,8 @@ class Analysis:
 
     @property
     def labels(self) -> list[str]:
-        """The labels, in the order of the rows."""
-        return [row.label for row in self.rows]
+        """The labels that are compared, in the order of the rows."""
+        return [row.label for row in self.rows if row.applies]
 
     @property
     def split(self) -> str:
@@ -168,7 +169,7 @@ def _hardest(found: Analysis) -> float | None:
         spreads = [found.spread_to(level, label, "iterations") for label in found.labels]
         return sum(spread is not None and math.isfinite(spread.median) for spread in spreads)
 
-    usual = [level for level in found.targets if 2 * reaching(level) >= len(found.rows)]
+    usual = [level for level in found.targets if 2 * reaching(level) >= len(found.labels)]
     return usual[-1] if usual else next(iter(found.targets), None)
 
 
@@ -178,19 +179,20 @@ def _ordered(found: Analysis) -> list[Row]:
     ranking = found.rankings[quantity.key]
     first = [label for label in (ranking.best, *ranking.tied, *ranking.worse) if label]
 
-    def key(row: Row) -> tuple[bool, int, float]:
+    def key(row: Row) -> tuple[bool, bool, int, float]:
         spread = row.spreads.get(quantity.key)
         sign = -1.0 if quantity.better == "max" else 1.0
         value = sign * spread.median if spread else math.inf
         place = first.index(row.label) if row.label in first else len(first)
-        return row.label in ranking.lost, place, value
+        return not row.applies, row.label in ranking.lost, place, value
 
     return sorted(found.rows, key=key)
 
 
 def _lost(row: Row) -> int:
-    """How many runs did not complete."""
-    return sum(count for status, count in row.statuses.items() if status != "completed")
+    """How many runs did not complete, of those that could be."""
+    done = ("completed", "not_applicable")
+    return sum(count for status, count in row.statuses.items() if status not in done)
 
 
 def _ranking(

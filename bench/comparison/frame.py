@@ -16,10 +16,10 @@ def frame(analyses: Sequence[Analysis]) -> "pd.DataFrame":
         analyses: What comparisons say.
 
     Returns:
-        Indexed by label, with the columns ``comparison``, ``optimizer``, ``runs`` and ``completed``
-        (counts), for each quantity of :mod:`bench.comparison.quantities` that any run tells its
-        median over seeds under its key, and the ends of its interval as ``<key>_low`` and
-        ``<key>_high``, in the quantity's unit; NaN where a label tells it not.
+        Indexed by label, with the columns ``comparison``, ``optimizer``, ``runs``, ``completed``
+        and ``not_applicable`` (counts), for each quantity of :mod:`bench.comparison.quantities`
+        that any run tells its median over seeds under its key, and the ends of its interval as
+        ``<key>_low`` and ``<key>_high``, in the quantity's unit; NaN where a label tells it not.
     """
     import pandas as pd
 
@@ -33,11 +33,12 @@ def frame(analyses: Sequence[Analysis]) -> "pd.DataFrame":
                 "optimizer": row.optimizer,
                 "runs": len(row.runs),
                 "completed": row.statuses.get("completed", 0),
+                "not_applicable": row.statuses.get("not_applicable", 0),
             }
             for key, spread in row.spreads.items():
                 keys[key] = None
                 told |= {key: spread.median, f"{key}_low": spread.low, f"{key}_high": spread.high}
             rows.append(told)
-    facts = ["label", "comparison", "optimizer", "runs", "completed"]
+    facts = ["label", "comparison", "optimizer", "runs", "completed", "not_applicable"]
     intervals = [f"{key}_{end}" for key in keys for end in ("low", "high")]
     return pd.DataFrame(rows, columns=[*facts, *keys, *intervals]).set_index("label")

@@ -39,6 +39,7 @@ class Row:
             plain ``share`` and the gradient-``weighted_share`` of curvature in all parameters,
             medians over the completed runs; empty for an optimizer without a diagonal.
         statuses: How many runs ended how.
+        refusal: A sentence that its optimizer is not for this problem, and why; empty if it is.
         spoilt: A sentence on iterations that took so long that its times say something else; see
             :func:`spoilt`. Empty where there are none.
         runs: The executions behind the row.
@@ -56,6 +57,7 @@ class Row:
     reached: int
     curvature: Mapping[str, tuple[float, float]]
     statuses: Mapping[str, int]
+    refusal: str
     spoilt: str
     runs: Sequence[str]
     seeds: Mapping[str, int]
@@ -64,6 +66,11 @@ class Row:
     def quantities(self) -> dict[str, Quantity]:
         """All quantities that its runs may tell, by key."""
         return of_problem(self.metrics, self.split)
+
+    @property
+    def applies(self) -> bool:
+        """Whether there was anything to run; else it takes no part in what is compared."""
+        return self.statuses.keys() != {"not_applicable"}
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-able dict."""
@@ -132,6 +139,7 @@ def _row(
         reached=sum(record.target_reached for record in completed),
         curvature=curvature(completed),
         statuses=dict(Counter(record.status for record in records)),
+        refusal=next((record.refusal for record in reversed(records) if record.refusal), ""),
         spoilt=spoilt(records),
         runs=[record.key for record in records],
         seeds={record.key: record.config["seed"] for record in records},

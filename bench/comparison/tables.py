@@ -31,7 +31,8 @@ def length(rows: Sequence[Row]) -> Table:
     """How long each optimizer trained: worth telling where the budget is not in iterations."""
     header, body = _table(rows, "length")
     for row, cells in zip(rows, body, strict=True):
-        reached = f"{row.reached} of {sum(row.statuses.values())}" if row.target else "–"
+        told = row.target and row.applies
+        reached = f"{row.reached} of {sum(row.statuses.values())}" if told else numbers.MISSING
         cells += [row.target or "–", reached]
     return [*header, "target", "reached it"], body
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-NOT_RUN, FAILED = "not run", "failed"
+NOT_RUN, FAILED, NOT_APPLICABLE = "not run", "failed", "not applicable"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +35,8 @@ class Trial:
     Attributes:
         settings: The swept hyperparameters, in the order of the axes.
         scores: By seed, of the runs that have a finite one.
-        lost: By seed, of the other runs: ``diverged``, ``missed the target``, ``failed`` or
-            ``not run``.
+        lost: By seed, of the other runs: ``diverged``, ``missed the target``, ``failed``,
+            ``not applicable`` or ``not run``.
     """
 
     settings: Mapping[str, Any]

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from bench.recommend.next_grid import next_grid
-from bench.recommend.swept import FAILED, NOT_RUN, Swept, Trial
+from bench.recommend.swept import FAILED, NOT_APPLICABLE, NOT_RUN, Swept, Trial
 from bench.statistics.dunnett import Array
 from bench.statistics.selection import Selection
 from bench.support.text import plural
@@ -120,4 +120,4 @@ def _counts(lost: Mapping[str, int]) -> str:
 
 def what_became(reason: str) -> str:
     """What happened to lost runs, as the verb of a sentence about them."""
-    return "were not run" if reason == NOT_RUN else reason
+    return {NOT_RUN: "were not run", NOT_APPLICABLE: "are not applicable"}.get(reason, reason)

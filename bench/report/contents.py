@@ -96,7 +96,7 @@ def _compose(
         series=known,
         sections=sections,
         identity=identity,
-        cite=_cite(title, identity, list(runs.values())),
+        cite=_cite(title, identity, [run for run in runs.values() if not run.refusal]),
     )
 
 
@@ -142,7 +142,7 @@ def _title(
     extra: Sequence[Section],
 ) -> str:
     if len(analyses) == 1 and not advised:
-        labels = analyses[0].labels
+        labels = [row.label for row in analyses[0].rows]
         problem = analyses[0].group.first.config["problem"]
         named = ", ".join(labels) if len(labels) <= 5 else f"{len(labels)} optimizers"
         return f"{problem}: {named}"
@@ -172,6 +172,7 @@ def _answer(
         named = f"Sweep on {outcome.record.experiment.problem}: "
         before = named if analyses or len(advised) > 1 else ""
         said += [before + wording.headline(item.found) for item in advice]
+        said += [before + text for text in outcome.refused.values()]
     if not said and not extra:
         said.append("There are no finished runs here yet: 'optbench run' makes some.")
     return said

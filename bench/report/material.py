@@ -141,6 +141,7 @@ def _of_labels(outcome: Outcome, labels: Sequence[str]) -> Outcome:
         outcome,
         swept=[swept for swept in outcome.swept if swept.label in labels],
         full=[(cell, run) for cell, run in outcome.full if cell.label in labels],
+        refused={name: text for name, text in outcome.refused.items() if name in labels},
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from bench.runs.spec import Role
 from bench.statistics.intervals import final_loss
 from bench.support.strict_json import number, with_strings
-from bench.support.text import plain, plural, shorten
+from bench.support.text import in_words, plain, plural, shorten
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,7 +135,7 @@ class RunRecord:
     def __repr__(self) -> str:
         """On two lines: what it is, how it ended and how far it got, where it is stored."""
         config, losses = self.config, self.values["loss"]
-        ended = f"{self.status.replace('_', ' ')} after {plural(len(losses), 'iteration')}"
+        ended = f"{in_words(self.status)} after {plural(len(losses), 'iteration')}"
         if self.reason:
             ended += f": {shorten(plain(self.reason), 60)}"
         elif len(losses):
@@ -168,6 +168,22 @@ class RunRecord:
         frames = [index for index, line in enumerate(lines) if line.startswith("  ")]
         rest = lines[frames[-1] + 1 :] if frames else lines
         return rest[0] if rest else ""
+
+    @property
+    def ended(self) -> str:
+        """How it ended, in words, such as ``diverged at iteration 3``."""
+        at = "" if self.diverged_at is None else f" at iteration {self.diverged_at}"
+        return f"{in_words(self.status)}{at}"
+
+    @property
+    def refusal(self) -> str:
+        """That the optimizer is not for this problem and why, as in ``sgd: not applicable: ...``.
+
+        Empty of any other run.
+        """
+        if self.status != "not_applicable":
+            return ""
+        return plain(f"{self.label}: {self.ended}: {self.reason}")
 
     @property
     def seconds(self) -> np.ndarray:

@@ -4,9 +4,11 @@ import math
 from collections.abc import Callable, Mapping
 
 from bench.statistics.intervals import Spread
+from bench.support.text import in_words
 
 MISSING = "–"  # what was not measured
 Show = Callable[[float], str]
+_MIB = " MiB"
 
 
 def significant(value: float) -> str:
@@ -35,7 +37,7 @@ def duration(seconds: float) -> str:
 
 def mebibytes(count: float) -> str:
     """Bytes as MiB."""
-    return f"{count / 2**20:.0f} MiB"
+    return f"{count / 2**20:.0f}{_MIB}"
 
 
 def times(cost: float) -> str:
@@ -49,14 +51,21 @@ def median(value: Spread | None, show: Show) -> str:
 
 
 def spread(value: Spread | None, show: Show = significant) -> str:
-    """A median with its interval, such as ``0.187 (0.172–0.201)``; without one of a single run.
+    """A median with its interval, such as ``0.187 (0.172–0.201)``; without one of a single run."""
+    told = interval(value, show) if value else ""
+    return median(value, show) + (f" ({told})" if told else "")
 
-    The sign of a multiple stands once: ``1.99× (1.98–2.04)``.
+
+def interval(value: Spread, show: Show) -> str:
+    """The ends of an interval, without the unit that stands behind the median: ``1.98–2.04``.
+
+    Nothing of a single run, nor of whole MiB that are all the same.
     """
-    if value is None or value.count == 1:
-        return median(value, show)
-    low, high = (show(end).removesuffix("×") for end in (value.low, value.high))
-    return f"{show(value.median)} ({low}–{high})"
+    told = [show(end) for end in (value.low, value.median, value.high)]
+    if value.count == 1 or (told[1].endswith(_MIB) and len(set(told)) == 1):
+        return ""
+    low, _, high = (text.removesuffix("×").removesuffix(_MIB) for text in told)
+    return f"{low}–{high}"
 
 
 def change(first: float, last: float) -> str:
@@ -67,4 +76,4 @@ def change(first: float, last: float) -> str:
 
 def statuses(counts: Mapping[str, int]) -> str:
     """Such as ``3 completed`` or ``2 completed, 1 diverged``."""
-    return ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
+    return ", ".join(f"{count} {in_words(status)}" for status, count in sorted(counts.items()))

@@ -40,6 +40,11 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else ending}"
 
 
+def in_words(name: str) -> str:
+    """A name of programs as people read it: ``not applicable`` for ``not_applicable``."""
+    return name.replace("_", " ")
+
+
 def escape_markdown(text: str) -> str:
     """Keep text from ending a cell of a table or becoming markup."""
     escaped = _MARKUP.sub(r"\\\g<0>", text).replace("\n", " ")

@@ -76,7 +76,8 @@ def advise(outcome: Outcome) -> list[Advice]:
 
     Where all labels have curvature, or none, the first is compared with the others.
     """
-    found = [recommendation.recommend(s, with_label=len(outcome.swept) > 1) for s in outcome.swept]
+    several = len(outcome.swept) + len(outcome.refused) > 1
+    found = [recommendation.recommend(swept, with_label=several) for swept in outcome.swept]
     runs = [outcome.of(one.swept.label, one.chosen.settings) if one.chosen else [] for one in found]
     curved = [_curved(outcome, one.swept) for one in found]
     if all(curved) or not any(curved):

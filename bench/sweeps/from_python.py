@@ -55,7 +55,8 @@ def sweep(
 
     With one job the runs take place in this process, one after the other, and a logger says of each
     that it has ended. With several they do in processes of their own, one thread each: then problem
-    and optimizers are names, or defined in a module that these can import.
+    and optimizers are names, or defined in a module that these can import, and a script needs
+    ``if __name__ == "__main__"`` around the call, since they import the script too.
 
     Args:
         problem: As in ``RunSpec``.
@@ -79,7 +80,8 @@ def sweep(
         fresh: Run everything, whatever is stored.
 
     Returns:
-        What was found, for :func:`recommended`; ``failed`` has the runs that failed.
+        What was found, for :func:`recommended`; ``failed`` has the runs that failed, ``refused``
+        why optimizers are not for this problem, by label.
 
     Raises:
         UsageError: A value that breaks its rule, or a run that cannot begin; nothing was run then.
@@ -173,6 +175,8 @@ def recommended(
         sweep = outcome.gather(record, store.Index(folder).executions)
     fixed = {arm.label: arm.fixed for arm in sweep.record.arms}
     found = {}
+    for text in sweep.refused.values():
+        warnings.warn(text, stacklevel=2)
     for one in advice.advise(sweep):
         for text in one.found.warnings:
             warnings.warn(text, stacklevel=2)
@@ -286,8 +290,8 @@ class _Log:
         """These runs come next."""
         _LOG.info("%d runs to go, %d are stored", len(runs), stored)
 
-    def reused(self, cell: Cell, score: float | str) -> None:
-        """A run was stored before."""
+    def reused(self, cell: Cell, record: RunRecord, score: float | str) -> None:
+        """A run was stored before, or cannot begin."""
 
     def finished(self, cell: Cell, record: RunRecord, score: float | str) -> None:
         """A run ended and is stored."""

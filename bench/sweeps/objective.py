@@ -10,6 +10,7 @@ from bench.errors import UsageError
 from bench.recommend.swept import Measure
 from bench.runs.record import RunRecord, reaches
 from bench.statistics import intervals
+from bench.support.text import in_words
 
 Kind = Literal["train_loss", "final", "time_to"]
 _TARGET = re.compile(r"time_to\(\s*val_(?P<metric>\w+)\s*=\s*(?P<value>[^()]+)\)")
@@ -76,7 +77,7 @@ class Objective:
     def score(self, record: RunRecord) -> float | str:
         """The score of a run, or why it has none."""
         if record.status != "completed":
-            return record.status
+            return in_words(record.status)
         if self.kind == "train_loss":
             return intervals.final_loss(record.values["loss"])
         last = record.evaluations[-1]

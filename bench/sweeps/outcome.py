@@ -20,19 +20,21 @@ class Outcome:
 
     Attributes:
         record: The sweep's file.
-        swept: What was found, by label.
+        swept: What was found, by label, of those that are not refused.
         full: Records of the runs at the full budget, by cell.
         failed: Records of the runs that failed, at any budget, by cell.
+        refused: Of labels that are not applicable at any setting, a sentence that says why.
     """
 
     record: SweepRecord
     swept: Sequence[Swept]
     full: Sequence[tuple[Cell, RunRecord]] = field(default_factory=list)
     failed: Sequence[tuple[Cell, RunRecord]] = field(default_factory=list)
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """Which sweep it is, and how much of it there is."""
-        labels = ", ".join(swept.label for swept in self.swept)
+        labels = ", ".join([*(swept.label for swept in self.swept), *self.refused.values()])
         runs = f"{plural(len(self.full), 'finished run')}, {len(self.failed)} failed"
         return f"<Sweep {self.record.experiment.name}: {labels}; {runs}>"
 
@@ -60,15 +62,21 @@ def gather(record: SweepRecord, executions: Callable[[str], Iterable[RunRecord]]
     found = {run_id: _latest(executions(run_id), machine) for run_id in run_ids}
     runs = [(cell, found[run_id]) for cell, run_id in record.cells]
     full = [(cell, run) for cell, run in runs if cell.iterations == experiment.iterations]
+    refused: dict[str, str] = {}
+    for arm in record.arms:
+        own = [run for cell, run in runs if cell.label == arm.label]
+        if own and all(run is not None and run.refusal for run in own):
+            refused[arm.label] = next(run.relabelled(arm.label).refusal for run in own if run)
     return Outcome(
         record=record,
-        swept=[_swept(record, arm, full) for arm in record.arms],
+        swept=[_swept(record, arm, full) for arm in record.arms if arm.label not in refused],
         full=[
             (cell, run.relabelled(cell.label))
             for cell, run in full
             if run is not None and run.status in DONE
         ],
         failed=[(cell, run) for cell, run in runs if run is not None and run.status == "failed"],
+        refused=refused,
     )
 
 

@@ -29,10 +29,13 @@ class Observer(Protocol):
     """Is told how a sweep goes."""
 
     def planned(self, runs: Sequence[tuple[Cell, RunRecord]], stored: int) -> None:
-        """These runs come next, with what is known of them; so many others are stored."""
+        """These runs come next, with what is known of them; so many others are stored.
 
-    def reused(self, cell: Cell, score: float | str) -> None:
-        """A run was stored before."""
+        Those that cannot begin are neither.
+        """
+
+    def reused(self, cell: Cell, record: RunRecord, score: float | str) -> None:
+        """A run was stored before, or cannot begin, as its record says."""
 
     def finished(self, cell: Cell, record: RunRecord, score: float | str) -> None:
         """A run ended and is stored."""
@@ -183,10 +186,12 @@ class Sweeper:
                 todo[run_id] = index
             else:
                 stored[run_id] = found
-        self.observer.planned([(cells[i], blanks[i]) for i in todo.values()], len(stored))
+        reused = sum(not record.error for record in stored.values())
+        self.observer.planned([(cells[i], blanks[i]) for i in todo.values()], reused)
         for cell, blank in zip(cells, blanks, strict=True):
             if blank.run_id in stored:
-                self.observer.reused(cell, objective.score(stored[blank.run_id]))
+                record = stored[blank.run_id]
+                self.observer.reused(cell, record, objective.score(record))
         claimed: dict[int, claims.Claim] = {}
 
         def calls() -> Iterator[tuple[int, tuple[Any, ...]] | None]:

@@ -110,3 +110,11 @@ def made_yardstick(minutes: float, gradient_s: float, session: str = "s1") -> Ru
         minutes=minutes,
         session=session,
     )
+
+
+def made_refusal(label: str = "refused", **fields: Any) -> RunRecord:
+    """What is stored of an optimizer that is not for this problem."""
+    given: dict[str, Any] = {"iterations": 3, "error": "no rule for Tanh:\n  use another"}
+    return made_record(
+        label=label, status="not_applicable", losses=[], evaluations=[], **(given | fields)
+    )

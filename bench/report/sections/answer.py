@@ -17,6 +17,7 @@ NAMED = 4
 def sentences(one: Analysis) -> list[str]:
     """The answer of one group, a sentence each."""
     said = [_per_iteration(one), _per_second(one), _cost(one), *_lost(one)]
+    said += [row.refusal for row in one.rows]
     return [sentence for sentence in said if sentence]
 
 
@@ -30,8 +31,8 @@ def _per_iteration(one: Analysis) -> str:
     after = "At the end" if first.config["until"] else f"After {groups.budget(first)}"
     if not any(with_value.values()):
         return "No run completed, so that nothing can be compared."
-    if len(one.rows) == 1:
-        label = one.labels[0]
+    if len(one.labels) == 1:
+        (label,) = one.labels
         return f"{after}, {label} has a {name} of {with_value[label]}."
     if ranking.best is None:
         leader = ranking.leader
@@ -78,7 +79,7 @@ def _per_second(one: Analysis) -> str:
         return f"Per second, no optimizer can be called the first to reach {target}: {why}.{missed}"
     spread = one.spread_to(one.target, first, "seconds")
     assert spread is not None
-    if len(one.rows) == 1:
+    if len(one.labels) == 1:
         return f"{first} reaches {target} in {significant(spread.median)} s."
     said = f"Per second, {first} is the first to reach {target}, in {significant(spread.median)} s"
     if ranking.best is None:

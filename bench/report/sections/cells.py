@@ -44,7 +44,7 @@ def number(
     holds = f" The interval holds the median with {100 * spread.coverage:.0f} %."
     return Cell(
         text=show(spread.median),
-        detail=f"{show(spread.low)}–{show(spread.high)}" if spread.count > 1 else "",
+        detail=numbers.interval(spread, show),
         value=spread.median,
         mark=mark,
         tip=(f"{count}. {first_few(told)}." if told else f"{count}.")

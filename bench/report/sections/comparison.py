@@ -27,7 +27,6 @@ from bench.report.sections import origin
 from bench.report.sections.cells import number, plain_table, single
 from bench.report.sections.main_table import anchor, column, outcomes
 from bench.runs import settings, yardsticks
-from bench.runs.record import RunRecord
 from bench.support import numbers
 
 
@@ -42,10 +41,10 @@ def section(one: Analysis, index: int, known: Sequence[Series], command: str) ->
     """
     items, stem = axes.items(one, known), f"comparison-{index + 1}"
     blocks: list[Block] = []
-    if len(one.rows) > MOST_SERIES:
+    if len(one.labels) > MOST_SERIES:
         blocks.append(
             Paragraph(
-                text=f"Figures show the first {MOST_SERIES} of {len(one.rows)} optimizers; the "
+                text=f"Figures show the first {MOST_SERIES} of {len(one.labels)} optimizers; the "
                 "table above has all. Name those to see with -o."
             )
         )
@@ -96,6 +95,8 @@ def _targets(one: Analysis, items: Items, stem: str, place: int) -> list[Block]:
     index = {item.label: number for number, item in items}
     rows = []
     for position, row in enumerate(one.rows):
+        if not row.applies:
+            continue
         cells = [Cell(text=row.label, value=row.label)]
         for level in one.targets:
             values = one.time_to(level, row.label, unit)
@@ -166,7 +167,7 @@ def _runs(one: Analysis, row: Summary, name: str) -> Table:
                 cells=[
                     Cell(text=key),
                     _count(record.config["seed"]),
-                    _status(record),
+                    Cell(text=record.ended, tip=record.reason),
                     _count(len(record.values["loss"])),
                     *(single(values.get(key), quantity.format) for quantity, values in told),
                     Cell(text=origin.commit(record) or numbers.MISSING),
@@ -179,8 +180,3 @@ def _runs(one: Analysis, row: Summary, name: str) -> Table:
 
 def _count(value: int) -> Cell:
     return Cell(text=str(value), value=float(value))
-
-
-def _status(record: RunRecord) -> Cell:
-    at = f" at iteration {record.diverged_at}" if record.diverged_at is not None else ""
-    return Cell(text=f"{record.status}{at}", tip=record.reason)

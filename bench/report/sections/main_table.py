@@ -1,5 +1,6 @@
 """The one table of the first screen: every optimizer of every comparison."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,8 +13,11 @@ from bench.report.sections.cells import MISSING, first_few, number
 from bench.report.sections.cells import mark as mark_of
 from bench.runs import settings
 from bench.support import numbers
+from bench.support.text import in_words
 
-STATUS_HELP = "Runs that completed; the others diverged, failed or were interrupted."
+STATUS_HELP = (
+    "Runs that completed; the others diverged, failed, were interrupted or not applicable."
+)
 
 
 def anchor(group: int, row: int) -> str:
@@ -92,6 +96,11 @@ def _quantity(one: Analysis, row: Summary, quantity: Quantity, runs: str) -> Cel
 
 def _completed(row: Summary, runs: str) -> Cell:
     """How many runs completed, and what became of the others."""
+    if not row.applies:
+        return Cell(
+            text=in_words(*row.statuses), value=math.nan, tip=row.refusal, runs=runs,
+            quantity="status",
+        )  # fmt: skip
     completed, every = row.statuses.get("completed", 0), len(row.runs)
     others = {name: count for name, count in row.statuses.items() if name != "completed"}
     seeds = [str(seed) for seed in sorted(set(row.seeds.values()))]

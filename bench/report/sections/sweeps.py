@@ -41,6 +41,7 @@ def section(outcome: Outcome, advice: Sequence[Advice], index: int, command: str
     """
     stem = f"sweep-{index + 1}"
     blocks: list[Block] = [Paragraph(text=note) for note in notes(outcome, advice)]
+    blocks += [Paragraph(text=text, warning=True) for text in outcome.refused.values()]
     for position, one in enumerate(advice):
         blocks += [
             Heading(text=one.label),

@@ -12,7 +12,7 @@ from bench.runs.spec import RunSpec
 from bench.support.console import Bar
 from bench.sweeps.experiment import Cell
 from bench.sweeps.objective import parse_objective
-from tests.bench.records import made_record
+from tests.bench.records import made_record, made_refusal
 
 Pass = Callable[[float], None]
 
@@ -190,4 +190,18 @@ def test_trials_are_told_as_they_end(bar: Bar, written: io.StringIO, passing: Pa
         "1 of 3 done, at most 3 min left",
         "2 of 3 done, at most 2 min left",
         "3 of 3 done, at most 0 s left",
+    ]
+
+
+def test_a_sweep_says_once_of_a_label_that_it_is_not_applicable(
+    bar: Bar, written: io.StringIO
+) -> None:
+    shown = SweepProgress(bar, parse_objective("val_loss"), 1)
+    shown.planned([], 0)
+    for label in ("one", "two"):
+        for seed in (0, 1):
+            cell = Cell(label=label, settings={"lr": 0.1}, seed=seed, iterations=1)
+            shown.reused(cell, made_refusal("one"), "not applicable")
+    assert told(written) == [
+        f"{label}: not applicable: no rule for Tanh: use another" for label in ("one", "two")
     ]

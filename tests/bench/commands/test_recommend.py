@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.commands import recommend
 from bench.report import writer
 from bench.report.document import Report
 from bench.sweeps.file import path_of
@@ -100,3 +101,29 @@ def test_a_sweep_without_a_finished_run_goes_on_or_failed() -> None:
     result = optbench("recommend")
     assert result.exit_code == 1
     assert result.stderr.count("failed: OSError: no step today") == 2
+
+
+REFUSED = cases.line({0.1: ()}, of=2, label="newton")
+TOLD = "newton: not applicable: OSError: no step today"
+
+
+def test_a_label_that_is_not_applicable_is_told_and_the_others_get_their_recommendation(
+    reports: list[tuple[Path, Report]],
+) -> None:
+    saved(RESULTS, REFUSED, cases.line({0.1: (0.2, 0.3), 1.0: (0.5, 0.6)}), lost="not_applicable")
+    result = optbench("recommend")
+    assert result.exit_code == 1
+    assert result.stderr == f"optbench: {TOLD}\n"
+    assert "Use --set lr=0.1 for sgd" in result.stdout
+    assert "newton" not in result.stdout
+    ((_, made),) = reports
+    assert made.answer[-1] == TOLD
+
+
+def test_where_nothing_is_applicable_nothing_is_recommended_and_it_need_not_go_on() -> None:
+    record = saved(RESULTS, REFUSED, lost="not_applicable")
+    result = optbench("recommend", "--json")
+    assert (result.exit_code, result.stderr) == (1, f"optbench: {TOLD}\n")
+    document = json.loads(result.stdout)
+    assert (document["labels"], document["refused"]) == ([], {"newton": TOLD})
+    recommend.conclude(record, RESULTS, named=False, as_json=False)  # the default of a sweep

@@ -8,7 +8,7 @@ import pytest
 
 from bench.runs import store
 from tests.bench.commands.typed import optbench
-from tests.bench.records import made_record
+from tests.bench.records import made_record, made_refusal
 
 pytestmark = pytest.mark.usefixtures("here")
 
@@ -57,3 +57,13 @@ def test_other_commands_bad_input(arguments: list[str], message: str) -> None:
     result = optbench(*arguments)
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+def test_a_run_that_is_not_applicable_is_called_so_by_people_and_programs() -> None:
+    store.save(made_refusal(), Path("results"))
+    assert "not applicable (0)" in optbench("list", "runs").stdout
+    shown = optbench("show", "0123").stdout
+    assert "status:           not applicable\n" in shown
+    assert "no rule for Tanh" in shown
+    asked = optbench("query", "select label from runs where status = 'not_applicable'", "--json")
+    assert json.loads(asked.stdout) == [{"label": "refused"}]

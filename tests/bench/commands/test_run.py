@@ -139,6 +139,45 @@ def test_a_failed_run_is_exit_code_1_and_the_rest_is_kept() -> None:
     assert "raise OSError('no step today')" in shown.stdout
 
 
+OWN = """
+import torch
+from dataclasses import replace
+from bench.problems.quadratic import quadratic
+
+
+class Own(torch.nn.Linear):
+    pass
+
+
+def problem(options):
+    return replace(
+        quadratic(options), make_model=lambda: torch.nn.Sequential(Own(20, 1, bias=False))
+    )
+"""
+
+
+def test_what_is_not_applicable_is_said_once_and_fails_only_what_named_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path("own.py").write_text(OWN)
+    monkeypatch.syspath_prepend(os.getcwd())
+    command = ["run", "-p", "own:problem", "--seeds", "2", "--iterations", "3"]
+    preset, named = optbench(*command), optbench(*command, "-o", "diag_ggn_mc,sgd")
+    assert (preset.exit_code, named.exit_code) == (0, 1), preset.output + named.output
+    for result, refused in ((preset, ("diag_ggn_mc", "diag_ggn_exact")), (named, ("diag_ggn_mc",))):
+        lines = [line for line in result.stderr.splitlines() if "applicable" in line]
+        assert len(lines) == len(refused)
+        for line, label in zip(lines, refused, strict=True):
+            assert line.startswith(f"optbench: {label}: not applicable: BackPACK cannot extend")
+            assert re.search(rf"{label} .* 2 not applicable", result.stdout)
+        assert re.search("sgd .* 2 completed", result.stdout)
+    assert "not_applicable" not in preset.output
+    document = json.loads(optbench(*command, "-o", "diag_ggn_mc,sgd", "--json").stdout)
+    row, _ = document["rows"]
+    assert row["statuses"] == {"not_applicable": 2}
+    assert row["refusal"].startswith("diag_ggn_mc: not applicable: ")
+
+
 def test_a_damaged_record_is_warned_of_and_the_command_goes_on() -> None:
     assert optbench(*QUICK).exit_code == 0
     record = next(r for r in bench.load("results") if r.label == "adam")

@@ -10,7 +10,7 @@ from bench.comparison import groups
 from bench.comparison.analysis import analyse, profiles
 from bench.runs.record import RunRecord
 from tests.bench.comparison.cases import analysed
-from tests.bench.records import made_record
+from tests.bench.records import made_record, made_refusal
 
 
 def run(label: str, seed: int, ends: float, **fields: Any) -> RunRecord:
@@ -157,3 +157,35 @@ def test_misses_without_a_plain_gradient_have_no_gradient_equivalents() -> None:
     one = analysed(two(), wanted=[("accuracy", 0.9)])
     assert one.time_to(0.9, "poor", "gradients") == {}
     assert set(one.time_to(0.9, "poor", "seconds").values()) == {math.inf}
+
+
+def test_a_label_that_is_not_applicable_is_no_loser_and_not_compared() -> None:
+    lost = [run("lost", seed, 0.99, status="failed") for seed in range(3)]
+    refused = [made_refusal("refused", seed=seed) for seed in range(3)]
+    one = analysed([*refused, *lost, *two()], wanted=[("accuracy", 0.9)])
+    assert [row.label for row in one.rows] == ["good", "poor", "lost", "refused"]
+    assert one.labels == ["good", "poor", "lost"]
+    for ranking in one.rankings.values():
+        assert "refused" not in (*ranking.lost, *ranking.worse, *ranking.tied, ranking.best)
+    assert one.rankings["test_accuracy"].best == "good"
+
+
+def test_the_target_is_the_hardest_that_half_of_those_reach_that_are_applicable() -> None:
+    wanted = [("accuracy", 0.6), ("accuracy", 0.9)]
+    assert analysed([*two(), made_refusal()], wanted=wanted).target == 0.9
+
+
+def test_a_label_that_is_applicable_somewhere_takes_no_instances_from_the_others() -> None:
+    wanted = [("accuracy", level) for level in (0.5, 0.9)]
+    other = [*two(problem="quadratic"), made_refusal(problem="quadratic")]
+    here = [*two(), *(run("refused", seed, 0.8) for seed in range(3))]
+    found = profiles([analysed(here, wanted=wanted), analysed(other, wanted=wanted)])
+    assert found is not None
+    assert (sorted(found.labels), found.left_out) == (["good", "poor"], ["refused"])
+    assert found.by_unit["iterations"].instances == 12
+
+
+def test_nothing_that_is_applicable_is_nothing_to_compare() -> None:
+    one = analysed([made_refusal("a"), made_refusal("b")])
+    assert (one.labels, one.target, one.ranked.key) == ([], None, "train_loss")
+    assert {ranking.best for ranking in one.rankings.values()} == {None}

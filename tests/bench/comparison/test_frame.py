@@ -7,7 +7,7 @@ import numpy as np
 from bench.comparison import groups
 from bench.comparison.analysis import analyse
 from bench.comparison.frame import frame
-from tests.bench.records import made_record
+from tests.bench.records import made_record, made_refusal
 
 
 def test_a_row_per_label_has_medians_and_intervals() -> None:
@@ -55,5 +55,13 @@ def test_nothing_is_a_frame_without_rows() -> None:
     found = frame([])
     assert (len(found), list(found.columns)) == (
         0,
-        ["comparison", "optimizer", "runs", "completed"],
+        ["comparison", "optimizer", "runs", "completed", "not_applicable"],
     )
+
+
+def test_what_is_not_applicable_is_counted_and_has_no_numbers() -> None:
+    (group,) = groups.split([made_refusal(), made_record()])
+    found = frame([analyse(group)])
+    assert list(found.index) == ["sgd", "refused"]
+    assert list(found["not_applicable"]) == [0, 1]
+    assert list(found["train_loss"].isna()) == [False, True]

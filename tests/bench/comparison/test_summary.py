@@ -12,7 +12,7 @@ from bench.comparison.summary import require_comparable, spoilt, summarise
 from bench.runs.record import PHASE_COLUMNS, RunRecord
 from bench.statistics.intervals import spread
 from optimizers import UsageError
-from tests.bench.records import made_curvature, made_record, made_yardstick
+from tests.bench.records import made_curvature, made_record, made_refusal, made_yardstick
 
 
 def test_cost_is_relative_to_the_yardsticks_next_to_the_run() -> None:
@@ -239,3 +239,19 @@ def test_data_sources_are_never_mixed() -> None:
     embedded = {"name": "mnist-embedded", "detail": "", "checksum": "2", "origin": ""}
     with pytest.raises(UsageError, match=r"data \(mnist, mnist-embedded\)"):
         summarise([made_record(), made_record(data=embedded)], [], {})
+
+
+def test_a_label_whose_optimizer_is_not_for_the_problem_says_so() -> None:
+    refused, partly, ran = summarise(
+        [
+            made_refusal("a"),
+            made_refusal("b", error="no luck"),
+            made_record(label="b", seed=1),
+            made_record(label="c"),
+        ],
+        [],
+        {},
+    )
+    assert (refused.applies, partly.applies, ran.applies) == (False, True, True)
+    assert refused.refusal == "a: not applicable: no rule for Tanh: use another"
+    assert (partly.refusal, ran.refusal) == ("b: not applicable: no luck", "")

@@ -2,7 +2,7 @@
 
 from bench.comparison import tables
 from bench.comparison.summary import summarise
-from tests.bench.records import made_record
+from tests.bench.records import made_record, made_refusal
 
 
 def test_only_failed_runs_make_a_row_of_dashes() -> None:
@@ -53,3 +53,9 @@ def test_quantities_that_mean_the_same_are_explained_together() -> None:
     assert over_seeds == tables.OVER_SEEDS
     assert "Total, data, forward, backward, step: a run's total time over its iterations." in told
     assert "Test accuracy, test loss: the last evaluation of a run." in told
+
+
+def test_what_is_not_applicable_is_said_and_reached_no_target() -> None:
+    rows = summarise([made_refusal(until=("accuracy", 0.8))], [], {})
+    assert tables.convergence(rows)[1] == [["refused", "–", "1 not applicable"]]
+    assert tables.length(rows)[1] == [["refused", "–", "–", "accuracy=0.8", "–"]]

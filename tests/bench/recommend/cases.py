@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.recommend.swept import Dropped, Measure, Swept, Trial
 from bench.runs import store
-from bench.runs.record import RunRecord
+from bench.runs.record import DONE, RunRecord
 from bench.sweeps.experiment import Arm, Cell, Experiment
 from bench.sweeps.file import SweepRecord
 from bench.sweeps.grid import Axis
@@ -103,9 +103,10 @@ def line(
     label: str = "sgd",
     measure: Measure = LOSS,
     of: int = 0,
+    lost: str = "diverged",
 ) -> Swept:
     """A sweep of one hyperparameter: scores by value."""
-    trials = [trial({axis: value}, *found, of=of) for value, found in scores.items()]
+    trials = [trial({axis: value}, *found, of=of, lost=lost) for value, found in scores.items()]
     return Swept(label=label, optimizer=label, axes={axis: tuple(scores)}, measure=measure,
                  trials=trials)  # fmt: skip
 
@@ -181,7 +182,7 @@ def saved(results: Path, *swept: Swept, lost: str = "", **fields: Any) -> SweepR
                     run_id=run_id, label=one.label, problem=experiment.problem, seed=seed,
                     settings=dict(cell.settings), session=experiment.name, split="validation",
                     status=lost if score is None else "completed",
-                    error="OSError: no step today" if lost == "failed" and score is None else "",
+                    error="OSError: no step today" if lost not in DONE and score is None else "",
                     evaluations=[] if score is None else evaluations,
                 )  # fmt: skip
                 store.save(run, results)

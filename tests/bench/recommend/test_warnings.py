@@ -16,8 +16,16 @@ from tests.bench.recommend import cases
         (cases.line({0.1: (), 1.0: ()}, of=3), "All 6 runs of sgd diverged"),
         (cases.line({0.1: (0.1,), 1.0: ()}, of=2), r"score of every seed \(3 diverged of 4 runs\)"),
         (cases.line({}), "No setting of sgd was trained"),
+        (
+            cases.line({0.1: (0.1,)}, of=2, lost="not applicable"),
+            r"score of every seed \(1 not applicable of 2 runs\)",
+        ),
+        (
+            cases.line({0.1: ()}, of=2, lost="not applicable"),
+            "All 2 runs of sgd are not applicable",
+        ),
     ],
-    ids=["all diverged", "none complete", "nothing"],
+    ids=["all diverged", "none complete", "nothing", "some refused", "all refused"],
 )
 def test_without_a_complete_setting_nothing_is_recommended(swept: Swept, message: str) -> None:
     found = recommend(swept)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from bench.report.document import Figures, Paragraph, Report
 from bench.runs.record import RunRecord
 from bench.sweeps import advice as advising
 from tests.bench.recommend.cases import LOSS, SGD, outcome, trial, valley
-from tests.bench.records import made_record
+from tests.bench.records import made_record, made_refusal
 from tests.bench.report.cases import blocks, comparison, made
 
 
@@ -171,3 +172,21 @@ def test_the_same_sweep_gives_the_same_bytes(tmp_path: Path) -> None:
     for path in (tmp_path / "first").rglob("*.*"):
         other = tmp_path / "second" / path.relative_to(tmp_path / "first")
         assert path.read_bytes() == other.read_bytes(), path.name
+
+
+def test_what_is_not_applicable_is_named_in_words_and_counts_as_no_run(tmp_path: Path) -> None:
+    page = written(tmp_path, made([*comparison(), made_refusal()]))
+    for text in (page, (tmp_path / "report.md").read_text()):
+        assert "refused: not applicable: no rule for Tanh: use another" in text
+        assert "not_applicable" not in text.replace("\\", "")
+        assert "4 runs, 2026" in text
+    report = made([made_refusal()])
+    assert (report.title, report.cite) == ("mnist_logreg: refused", "")
+
+
+def test_a_sweep_names_what_is_not_applicable() -> None:
+    found = replace(outcome(SGD), refused={"newton": "newton: not applicable: no rule"})
+    report = contents.of_sweep(found, advising.advise(found), "optbench sweep")
+    assert report.answer[-1] == "newton: not applicable: no rule"
+    told = [block.text for block in blocks(report) if isinstance(block, Paragraph)]
+    assert "newton: not applicable: no rule" in told

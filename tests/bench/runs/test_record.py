@@ -117,6 +117,15 @@ def test_the_reason_of_what_is_not_applicable_is_all_of_it_in_one_line() -> None
     )
     assert record.reason == "no rule for Tanh: use another"
     assert "not applicable after 0 iterations: no rule for Tanh: use another" in repr(record)
+    assert record.ended == "not applicable"
+    assert record.refusal == "sgd: not applicable: no rule for Tanh: use another"
+
+
+def test_how_another_run_ended_is_no_refusal() -> None:
+    diverged = made_record(status="diverged", diverged_at=3)
+    failed = made_record(status="failed", error="OSError: no")
+    assert (diverged.ended, diverged.refusal) == ("diverged at iteration 3", "")
+    assert (failed.ended, failed.refusal) == ("failed", "")
 
 
 def test_a_target_comes_back_as_a_number() -> None:

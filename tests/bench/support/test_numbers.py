@@ -34,6 +34,7 @@ def test_units_are_those_that_people_read() -> None:
     assert (numbers.times(1.987), numbers.times(math.nan)) == ("1.99×", "–")
     assert (numbers.whole(12800.4), numbers.whole(math.inf)) == ("12800", "∞")
     assert numbers.statuses({"diverged": 1, "completed": 2}) == "2 completed, 1 diverged"
+    assert numbers.statuses({"not_applicable": 2}) == "2 not applicable"
 
 
 def test_an_interval_is_of_several_runs() -> None:
@@ -56,3 +57,23 @@ def test_an_interval_is_of_several_runs() -> None:
 )
 def test_a_change_is_one_number_where_there_is_none(first: float, last: float, cell: str) -> None:
     assert numbers.change(first, last) == cell
+
+
+@pytest.mark.parametrize(
+    ("ends", "show", "told"),
+    [
+        ((1.0, 2.0), numbers.times, "1.00–2.00"),
+        ((2**20, 3 * 2**20), numbers.mebibytes, "1–3"),
+        ((1.9 * 2**20, 2.2 * 2**20), numbers.mebibytes, ""),
+        ((1.0, 1.0), numbers.times, "1.00–1.00"),
+    ],
+    ids=["multiples", "MiB", "the same MiB", "the same multiple"],
+)
+def test_an_interval_has_no_unit_and_tells_something(
+    ends: tuple[float, float], show: numbers.Show, told: str
+) -> None:
+    low, high = ends
+    value = Spread(median=(low + high) / 2, low=low, high=high, count=3, coverage=0.75)
+    assert numbers.interval(value, show) == told
+    shown = show(value.median)
+    assert numbers.spread(value, show) == (f"{shown} ({told})" if told else shown)

@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bench.support.text import escape_markdown, plain, plural, shorten
+from bench.support.text import escape_markdown, in_words, plain, plural, shorten
 from tests.bench.report.documents import HOSTILE
 
 
@@ -67,3 +67,7 @@ def test_nothing_becomes_markup_or_a_link(text: str, shown: str) -> None:
 )  # fmt: skip
 def test_a_noun_agrees_with_its_count(count: int, noun: str, shown: str) -> None:
     assert plural(count, noun) == shown
+
+
+def test_a_name_of_programs_is_told_in_words() -> None:
+    assert in_words("not_applicable") == "not applicable"

@@ -59,12 +59,14 @@ class Told:
         self.to_do: list[int] = []
         self.stored: list[int] = []
         self.ended: list[float | str] = []
+        self.refusals: set[str] = set()
 
     def planned(self, runs: Any, stored: int) -> None:
         self.to_do.append(len(runs))
         self.stored.append(stored)
 
-    def reused(self, cell: Cell, score: float | str) -> None: ...
+    def reused(self, cell: Cell, record: RunRecord, score: float | str) -> None:
+        self.refusals.add(record.refusal)
 
     def finished(self, cell: Cell, record: RunRecord, score: float | str) -> None:
         self.ended.append(score)

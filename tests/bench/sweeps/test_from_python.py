@@ -18,6 +18,7 @@ from bench.runs.record import RunRecord
 from bench.sweeps.outcome import Outcome
 from bench.training import loop
 from optimizers import OPTIMIZERS, OptimizerSpec
+from tests.bench.recommend.cases import line, outcome
 
 QUICK: dict[str, Any] = {"problem": "quadratic", "seeds": 2, "iterations": 5}
 
@@ -214,3 +215,10 @@ def test_a_run_that_fails_is_told_and_the_others_go_on(
     assert len(found.full) == 2
     assert "4 runs to go, 0 are stored" in caplog.text
     assert "picky lr=0.01, seed 0: failed" in caplog.text
+
+
+def test_what_is_not_applicable_is_told_and_has_no_recommendation() -> None:
+    sgd = line({0.01: (0.2, 0.21), 0.1: (0.05, 0.051), 1.0: (0.2, 0.21)})
+    found = replace(outcome(sgd), refused={"newton": "newton: not applicable: no rule"})
+    with pytest.warns(UserWarning, match="^newton: not applicable: no rule$"):
+        assert list(bench.recommended(found)) == ["sgd"]

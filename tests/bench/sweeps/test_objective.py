@@ -2,9 +2,10 @@
 
 import pytest
 
+from bench.recommend.swept import NOT_APPLICABLE
 from bench.sweeps.objective import MISSED, parse_objective
 from optimizers import UsageError
-from tests.bench.records import made_record
+from tests.bench.records import made_record, made_refusal
 
 METRICS = {"loss": "min", "accuracy": "max"}
 
@@ -29,6 +30,7 @@ def test_time_to_a_target_is_clocked_seconds_or_missed() -> None:
 
 def test_a_run_that_did_not_complete_has_no_score() -> None:
     assert parse_objective("val_loss").score(made_record(status="diverged")) == "diverged"
+    assert parse_objective("val_loss").score(made_refusal()) == NOT_APPLICABLE
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from bench.sweeps.experiment import Arm, Cell, Experiment
 from bench.sweeps.file import SweepRecord
 from bench.sweeps.grid import Axis
 from bench.sweeps.outcome import Outcome
-from tests.bench.records import made_record
+from tests.bench.records import made_record, made_refusal
 from tests.bench.sweeps.inline import Here, read_back, swept
 
 
@@ -138,3 +138,14 @@ def test_of_a_time_only_this_machine_counts_and_a_run_alone_comes_first() -> Non
         assert [run.key for _, run in outcome.full] == [run.key for run in expected]
     outcome = gathered({"nesterov": 1}, runs={"0": every})
     assert [run.key for _, run in outcome.full] == [elsewhere.key]
+
+
+def test_a_label_that_is_not_applicable_at_all_is_refused_and_at_some_settings_lost() -> None:
+    refused = made_refusal(run_id="0")
+    outcome = gathered({"nesterov": 1}, {"nesterov": 2}, runs={"0": [refused], "1": [refused]})
+    assert outcome.refused == {"sgd": "sgd: not applicable: no rule for Tanh: use another"}
+    assert (outcome.swept, outcome.full, outcome.failed) == ([], [], [])
+    assert "sgd: not applicable" in repr(outcome)
+    outcome = gathered({"nesterov": 1}, {"nesterov": 2}, runs={"0": [refused], "1": []})
+    assert outcome.refused == {}
+    assert outcome.swept[0].trials[0].lost[0] == "not applicable"

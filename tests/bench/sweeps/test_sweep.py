@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from bench.errors import NotApplicableError
 from bench.runs import store
+from bench.sweeps import advice
 from bench.sweeps import file as records
 from bench.sweeps.experiment import Experiment
-from bench.training import processes
+from bench.training import prepare, processes
 from optimizers import UsageError
 from tests.bench.sweeps.inline import EXPERIMENT, EXPERIMENT_CELLS, Here, swept
 
@@ -129,3 +131,25 @@ def test_nothing_is_run_where_something_is_wrong(
         swept(tmp_path, replace(EXPERIMENT, **fields), pool)
     assert not pool.ran
     assert not (tmp_path / "sweeps").exists()
+
+
+@pytest.mark.parametrize("strategy", ["grid", "halving"])
+def test_what_is_not_applicable_is_stored_and_told_and_the_rest_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strategy: str
+) -> None:
+    def check(prepared: prepare.Prepared) -> None:
+        if prepared.resolved.optimizer == "adam":
+            raise NotApplicableError("not for this")
+
+    monkeypatch.setattr(prepare, "check", check)
+    experiment = replace(EXPERIMENT, optimizers=("adam", "sgd"), strategy=strategy,
+                         grid=("lr=0.01:1:log3",), seeds="1")  # fmt: skip
+    outcome, pool, told = swept(tmp_path, experiment)
+    assert {run.optimizer for run in pool.ran} == {"sgd"}
+    assert outcome.refused == {"adam": "adam: not applicable: not for this"}
+    assert [found.label for found in outcome.swept] == ["sgd"]
+    assert set(told.stored) == {0}
+    assert "adam: not applicable: not for this" in told.refusals
+    assert not outcome.failed
+    (found,) = advice.advise(outcome)
+    assert found.found.chosen is not None

@@ -9,7 +9,7 @@ from bench.comparison import groups
 from bench.comparison.analysis import analyse
 from bench.report.sections import answer
 from bench.runs.record import RunRecord
-from tests.bench.records import made_record
+from tests.bench.records import made_record, made_refusal
 
 NOISE = (0.001, -0.002, 0.0015)
 
@@ -104,3 +104,13 @@ def test_without_common_seeds_it_says_so() -> None:
     text = said([*runs("a", 0.95, seeds=2), *other], wanted=[("accuracy", 0.9)])
     assert "can be called the first to reach test accuracy 0.9: the optimizers have no seed" in text
     assert "in all of its runs" not in text
+
+
+def test_what_is_not_applicable_is_named_with_the_reason_and_beats_nobody() -> None:
+    text = said([*runs("adam", 0.95), made_refusal(), yardstick()], wanted=[("accuracy", 0.9)])
+    assert text == (
+        "After 3 iterations, adam has a test accuracy of 0.951 (0.948–0.951). adam reaches test "
+        "accuracy 0.9 in 0.0300 s. An iteration of adam costs as much as 2.00 plain gradients. "
+        "refused: not applicable: no rule for Tanh: use another"
+    )
+    assert said([made_refusal("a")]).startswith("No run completed, so that nothing can be compared")

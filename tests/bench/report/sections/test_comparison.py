@@ -5,7 +5,7 @@ from typing import Any
 
 from bench.report.document import Table
 from bench.runs.record import RunRecord
-from tests.bench.records import made_curvature, made_record
+from tests.bench.records import made_curvature, made_record, made_refusal
 from tests.bench.report.cases import blocks, comparison, made
 
 
@@ -71,3 +71,11 @@ def test_settings_are_told_with_the_name_in_the_registry() -> None:
         ["fast", "sgd", "lr=0.5"],
         ["slow", "sgd", "lr=0.1"],
     ]
+
+
+def test_what_is_not_applicable_has_runs_and_no_times_to_targets() -> None:
+    found = tables([*comparison(), made_refusal()], wanted=[("accuracy", 0.9)])
+    times = next(table for caption, table in found.items() if caption.startswith("Clocked seconds"))
+    assert [row[0] for row in texts(times)] == ["one", "two"]
+    (run,) = texts(found["Runs of refused"])
+    assert run[1:4] == ["0", "not applicable", "0"]

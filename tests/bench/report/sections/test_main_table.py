@@ -3,7 +3,7 @@
 from bench.report.document import Table
 from bench.report.sections.main_table import table
 from tests.bench.comparison.cases import analysed
-from tests.bench.records import made_record
+from tests.bench.records import made_record, made_refusal
 from tests.bench.report.cases import blocks, comparison, made
 
 
@@ -89,3 +89,14 @@ def test_lengths_have_columns_only_where_they_differ() -> None:
     until = ("accuracy", 0.9)
     longer = table([analysed([made_record(until=until), made_record(until=until, seed=1)])], [])
     assert {"iterations", "seconds"} <= {column.name for column in longer.columns}
+
+
+def test_a_row_says_that_it_is_not_applicable_and_why() -> None:
+    records = [*comparison(), made_refusal(), made_refusal("one", seed=5)]
+    found = table([analysed(records)], [])
+    at = [column.name for column in found.columns].index("completed")
+    cells = {row.cells[0].text: row.cells[at] for row in found.rows}
+    assert list(cells) == ["one", "two", "refused"]
+    assert cells["refused"].text == "not applicable"
+    assert cells["refused"].tip == "refused: not applicable: no rule for Tanh: use another"
+    assert (cells["one"].text, cells["one"].detail) == ("2 of 3", "1 not applicable")
