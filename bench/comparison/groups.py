@@ -9,6 +9,7 @@ from typing import Any
 
 from bench.runs import conditions, settings
 from bench.runs.record import DONE, RunRecord
+from bench.runs.spec import MEMORY_RUNS
 
 _UNSET = object()
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -23,7 +24,8 @@ class Group:
         training: One record per label and seed; labels that stand for several settings say which.
         yardsticks: Plain-gradient records of their sessions.
         memory: Peak memory by label, in bytes: of the training runs where they measured it, else
-            of the newest memory run.
+            of the newest memory run and of as many before it, executions of the same run, as a
+            comparison makes.
         superseded: How many older executions of the same runs were left out.
     """
 
@@ -57,13 +59,13 @@ def split(records: Iterable[RunRecord], sweeps: Iterable[str] = ()) -> list[Grou
     kept, swept = sorted(records, key=lambda record: (record.started_at, record.key)), set(sweeps)
     found: dict[str, list[RunRecord]] = {}
     yardsticks: dict[str, list[RunRecord]] = {}
-    memory: dict[str, list[int]] = {}
+    memory: dict[str, list[RunRecord]] = {}
     for record in kept:
         if record.role == "plain_gradient":
             yardsticks.setdefault(record.session, []).append(record)
         elif record.role == "memory":
             if record.peak_memory_bytes is not None:
-                memory.setdefault(_memory_key(record), []).append(record.peak_memory_bytes)
+                memory.setdefault(_memory_key(record), []).append(record)
         elif record.session not in swept:
             limits = [record.config[name] for name in ("iterations", "seconds", "until")]
             key = json.dumps([conditions.values(record, "comparison"), limits], default=str)
@@ -94,7 +96,7 @@ def _group(
     title: str,
     runs: Sequence[RunRecord],
     yardsticks: Mapping[str, Sequence[RunRecord]],
-    memory: Mapping[str, Sequence[int]],
+    memory: Mapping[str, Sequence[RunRecord]],
 ) -> Group:
     variants = [_variant(record) for record in runs]
     firsts = dict(zip(reversed(variants), reversed(runs), strict=True))
@@ -111,8 +113,9 @@ def _group(
         if record.peak_memory_bytes is not None:
             peaks.setdefault(record.label, []).append(record.peak_memory_bytes)
     for variant, label in labels.items():
-        if label not in peaks and (runs_of_it := memory.get(_memory_key(firsts[variant]))):
-            peaks[label] = [runs_of_it[-1]]
+        if label not in peaks and (found := memory.get(_memory_key(firsts[variant]))):
+            same = [one for one in found if one.run_id == found[-1].run_id]
+            peaks[label] = [one.peak_memory_bytes or 0 for one in same[-MEMORY_RUNS:]]
     sessions = dict.fromkeys(record.session for record in training)
     problem = runs[0].config["problem"]
     return Group(

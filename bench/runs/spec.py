@@ -10,6 +10,7 @@ from optimizers.spec import OptimizerSpec
 DTYPES = ("float32", "float64")
 SPLITS = ("test", "validation")
 TUTORIAL_ITERATIONS = 201
+MEMORY_RUNS = 3  # of an optimizer, each in a process of its own: one alone may be off by a MiB
 
 Role = Literal["training", "plain_gradient", "memory"]
 

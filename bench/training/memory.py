@@ -23,7 +23,6 @@ from bench.runs.yardsticks import yardstick_spec
 if TYPE_CHECKING:
     from bench.training.prepare import Prepared
 
-PROCESSES = 3
 ITERATIONS = 300  # at the most
 _WARM_UP = 5
 _SETTLED = 20  # iterations in which the peak does not grow

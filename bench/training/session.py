@@ -11,7 +11,7 @@ from typing import Protocol
 from bench.errors import LostError, UsageError
 from bench.runs import conditions, store
 from bench.runs.record import DONE, RunRecord
-from bench.runs.spec import RunSpec
+from bench.runs.spec import MEMORY_RUNS, RunSpec
 from bench.support.forking import InterruptedCallError
 from bench.training import memory, tasks
 from bench.training.identification import identify
@@ -195,7 +195,7 @@ class _Session:
             (one,) = self.processes.call(tasks.identify, spec, [spec], under, False)
             there = [] if self.fresh else self._stored_memory(one)
             self.outcome.memory[label] = there
-            todo += [(label, spec)] * (memory.PROCESSES - len(there))
+            todo += [(label, spec)] * (MEMORY_RUNS - len(there))
         if todo:
             labels = ", ".join(dict.fromkeys(label for label, _ in todo))
             self.observer.note(f"Measuring the peak memory of {labels}")
@@ -231,4 +231,4 @@ class _Session:
             and record.peak_memory_bytes is not None
             and conditions.values(record, "memory") == wanted
         ]
-        return found[: memory.PROCESSES]
+        return found[:MEMORY_RUNS]

@@ -70,7 +70,12 @@ def table(analyses: Sequence[Analysis], known: Sequence[Series]) -> Table:
             "losses, times and costs); tied is what cannot be told from it with 95 % confidence, "
             "compared seed by seed; in a column without marks nothing can be told. Optimizers that "
             "lost runs are never called best while others lost none. A number leads to the runs "
-            "behind it; peak memory is measured in a run of its own.",
+            "behind it.",
+            *(
+                f"{one.title.capitalize()}: {one.help[0].lower()}{one.help[1:]}"
+                for one in after
+                if one.read is None
+            ),
         ],
     )
 

@@ -120,13 +120,25 @@ def test_yardsticks_and_memory_go_to_their_group() -> None:
         made_record(role="plain_gradient", label="plain gradient"),
         made_record(role="plain_gradient", label="plain gradient", session="other"),
         made_record(role="plain_gradient", label="plain gradient", problem="quadratic"),
-        made_record(role="memory", peak_memory_bytes=5),
+        made_record(role="memory", peak_memory_bytes=5, run_id="of other code"),
         made_record(role="memory", peak_memory_bytes=7, session="other", minutes=1),
         made_record(role="memory", peak_memory_bytes=9, settings={"lr": 3}),
     ]
     group = only(records)
     assert len(group.yardsticks) == 1
     assert group.memory == {"sgd": [7]}  # the newest
+
+
+def test_of_memory_runs_the_newest_that_are_alike_count() -> None:
+    """As many as a comparison makes, also where it was interrupted and made the last ones later."""
+    old = made_record(role="memory", peak_memory_bytes=1, run_id="of other code")
+    measured = [
+        made_record(role="memory", peak_memory_bytes=n, minutes=n, session=f"s{n}") for n in (2, 3)
+    ]
+    assert only([made_record(), old, *measured]).memory == {"sgd": [2, 3]}
+    measured += [made_record(role="memory", peak_memory_bytes=n, minutes=n) for n in (4, 5)]
+    assert only([made_record(), old, *measured]).memory == {"sgd": [3, 4, 5]}
+    assert only([made_record(), old]).memory == {"sgd": [1]}
 
 
 def test_peak_memory_of_training_itself_counts() -> None:

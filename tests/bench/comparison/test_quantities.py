@@ -177,3 +177,32 @@ def test_the_view_is_empty_without_runs(tmp_path: Path) -> None:
     store.runs_folder(tmp_path).mkdir()
     sql = "select count(*) from quantities"
     assert views.query(tmp_path, sql, {"quantities": quantities.view})[1] == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("mib", "shown"),
+    [
+        ([1.4, 1.5, 1.6], "< 2 MiB"),
+        ([0.0], "< 2 MiB"),
+        ([1.5, 1.6, 3.0], "< 2 MiB (< 2–3)"),
+        ([2.0, 2.1, 2.2], "2 MiB"),
+        ([83.0, 84.0, 91.0], "84 MiB (83–91)"),
+        ([84.0], "84 MiB"),
+    ],
+    ids=["below", "nothing", "partly below", "at the floor", "above", "one measurement"],
+)
+def test_peak_memory_is_a_median_with_its_range_where_it_can_be_told(
+    mib: list[float], shown: str
+) -> None:
+    """In the terminal and in the report; exports and JSON have the bytes."""
+    (row,) = summarise([made_record()], [], {"sgd": [int(2**20 * one) for one in mib]})
+    assert tables.cost([row])[1][0][-1] == shown
+    group = groups.of_comparison([made_record()], [], {"sgd": [int(2**20 * one) for one in mib]})
+    found = table([analyse(group)], [])
+    cell = found.rows[0].cells[-1]
+    assert " ".join(filter(None, [cell.text, cell.detail and f"({cell.detail})"])) == shown
+    assert row.spreads["peak_memory_bytes"].high == int(2**20 * max(mib))
+    assert any(
+        "below 2 MiB is below what can be told" in text
+        for text in (*tables.notes([row]), *found.notes)
+    )

@@ -12,7 +12,7 @@ from bench.machine import allocator
 from bench.runs import store, yardsticks
 from bench.runs.record import RunRecord
 from bench.runs.settings import comparison_specs
-from bench.runs.spec import RunSpec
+from bench.runs.spec import MEMORY_RUNS, RunSpec
 from bench.training import loop, memory, session, tasks
 from bench.training.prepare import Prepared
 from bench.training.processes import Here, Processes
@@ -188,6 +188,6 @@ def test_peak_memory_is_measured_in_a_process_of_its_own_and_stored(
             )
     first, again = asked
     assert first.memory == again.memory
-    assert len(first.memory["sgd"]) == memory.PROCESSES
+    assert len(first.memory["sgd"]) == MEMORY_RUNS
     assert 0 < max(first.memory["sgd"]) < 2**30
     assert not any("peak memory" in note for note in observer.notes)
