@@ -39,10 +39,10 @@ class Watch:
         """A launch ends.
 
         Args:
-            workers: Numbers of its processes that still run.
+            workers: Numbers of its processes that still run; what they started counts with them.
         """
         now, before = psutil.cpu_times(), self._began
-        own_s = _used_s(os.getpid()) - self._own_s + sum(map(_used_s, workers))
+        own_s = _used_s(os.getpid()) - self._own_s + sum(map(_family_s, workers))
         self.others_s += max(_busy_s(now) - _busy_s(before) - own_s, 0.0)
         self.stolen_s += getattr(now, "steal", 0.0) - getattr(before, "steal", 0.0)
         self.passed_s += sum(now) - sum(before)
@@ -97,6 +97,15 @@ def _used_s(number: int) -> float:
     except psutil.Error:
         return 0.0
     return float(used.user + used.system + used.children_user + used.children_system)
+
+
+def _family_s(number: int) -> float:
+    """Processor seconds of a process and of all that it started, whether or not it has ended."""
+    try:
+        started = psutil.Process(number).children(recursive=True)
+    except psutil.Error:
+        return 0.0
+    return _used_s(number) + sum(_used_s(process.pid) for process in started)
 
 
 def _throttled() -> int:

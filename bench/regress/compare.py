@@ -228,6 +228,7 @@ def _sort_out(
     for side, answer in zip(("base", "head"), described, strict=True):
         found.described[side] = {k: answer[k] for k in ("versions", "threads", "gpu")}
     states = (answer["benchmarks"] for answer in described)
+    threads: dict[tuple[int, int], list[str]] = {}
     for spec, base, head in zip(specs, *states, strict=True):
         name = key(spec)
         if "missing" in base and "missing" in head:
@@ -240,15 +241,17 @@ def _sort_out(
             _require_alike(name, base, head, own=own)
             found.benchmarks[name] = spec
             found.data[name] = f"{head['device']}, {head['data']}"
+            threads.setdefault((base["threads"], head["threads"]), []).append(name)
     if not found.benchmarks:
         only = [f"{name} appeared (base: {why})" for name, why in found.outcome.appeared.items()]
         only += [f"{name} vanished (head: {why})" for name, why in found.outcome.vanished.items()]
         raise UsageError(f"The two sides have no benchmark in common: {'; '.join(only)}")
-    threads = [found.described[side]["threads"] for side in ("base", "head")]
-    if threads[0] != threads[1]:
-        found.outcome.complaints.append(
-            f"the base has {plural(threads[0], 'thread')}, the head {threads[1]}"
-        )
+    for (before, after), names in threads.items():
+        if before != after:
+            where = "" if len(names) == len(found.benchmarks) else f"in {', '.join(names)}, "
+            found.outcome.complaints.append(
+                f"{where}the base has {plural(before, 'thread')}, the head {after}"
+            )
 
 
 def _require_alike(name: str, base: dict[str, Any], head: dict[str, Any], *, own: bool) -> None:

@@ -1,4 +1,4 @@
-"""A worker process seen from outside: started, asked, and always ended."""
+"""A worker process and those of its benchmarks, seen from outside: started, asked, always ended."""
 
 import contextlib
 import json
@@ -104,8 +104,20 @@ class Worker:
         return self._process.pid
 
     def ready(self) -> dict[str, Any]:
-        """What the worker says of itself, once its benchmarks are built."""
-        return self._read()
+        """What the worker says of itself, once its benchmarks are built; see ``Measuring``.
+
+        A benchmark whose process ended meanwhile has an ``error``, as one whose code raised.
+
+        Raises:
+            SideError: It crashed.
+        """
+        described = self._read()
+        if "exit_code" in described:
+            raise self._crashed("", described)
+        for state in described["benchmarks"]:
+            if "exit_code" in state:
+                state |= {"error": f"it crashed {_end(state)}", "traceback": state["said"]}
+        return described
 
     def block(
         self, benchmark: int, warm: int, iterations: int, delay: tuple[str, float] | None = None
@@ -141,6 +153,8 @@ class Worker:
         name = self._names[request["benchmark"]]
         self._write(request, name)
         answer = self._read(name)
+        if "exit_code" in answer:
+            raise self._crashed(name, answer)
         if "error" in answer:
             raise failure(f"{self.side.name} failed in {name}", answer)
         return answer
@@ -151,7 +165,7 @@ class Worker:
             self._process.stdin.write(json.dumps(message) + "\n")
             self._process.stdin.flush()
         except BrokenPipeError:
-            raise self._crashed(doing) from None
+            raise self._lost(doing) from None
 
     def _read(self, doing: str = "") -> dict[str, Any]:
         assert self._process.stdout is not None
@@ -161,19 +175,27 @@ class Worker:
             raise SideError(f"{self.side.name} has not answered for {PATIENCE_S:.0f} s{where}")
         line = self._process.stdout.readline()
         if not line:
-            raise self._crashed(doing)
+            raise self._lost(doing)
         answer: dict[str, Any] = json.loads(line)
         return answer
 
-    def _crashed(self, doing: str) -> SideError:
+    def _lost(self, doing: str) -> SideError:
         code = self._process.wait()
         self._errors.seek(0)
-        text = self._errors.read()
-        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return self._crashed(doing, {"exit_code": code, "said": self._errors.read()})
+
+    def _crashed(self, doing: str, ended: Mapping[str, Any]) -> SideError:
         where = f" in {doing}" if doing else ""
-        error = SideError(f"{self.side.name} crashed{where} ({how}): {_last_words(text)}")
-        error.add_note(text)
+        error = SideError(f"{self.side.name} crashed{where} {_end(ended)}")
+        error.add_note(ended["said"])
         return error
+
+
+def _end(ended: Mapping[str, Any]) -> str:
+    """How a process ended, and what it said at last."""
+    code: int = ended["exit_code"]
+    how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+    return f"({how}): {_last_words(ended['said'])}"
 
 
 def failure(what: str, answer: Mapping[str, Any], hint: str = "") -> SideError:

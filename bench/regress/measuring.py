@@ -1,4 +1,4 @@
-"""What a worker does: it builds the benchmarks from its side's code and times blocks of them."""
+"""What the process of a benchmark does: it builds it from its side's code and times blocks."""
 
 import contextlib
 import itertools
@@ -27,37 +27,46 @@ _PREFIXES = [Path(prefix).resolve() for prefix in (sys.prefix, sys.base_prefix)]
 _COUNTED, _COUNTING_S = 100, 3.0  # iterations whose operations are counted, unless they take longer
 
 
+def preload() -> None:
+    """Import what the first optimizer of a process makes torch import: longer than torch itself."""
+    torch.optim.Optimizer([torch.zeros(1)], {})
+
+
 class Measuring:
-    """One side's benchmarks in training, each continued from block to block."""
+    """One benchmark in training, continued from block to block; or what is said of a side at all.
+
+    Nothing else is measured in its process.
+    """
 
     def __init__(self, setup: Mapping[str, Any]) -> None:
-        """Build the benchmarks.
+        """Build the benchmark.
 
         Args:
             setup: ``paths`` (the side's folders), ``others`` (the other side's), ``tuned`` (whether
-                to tune the allocator) and ``benchmarks`` (fields of ``RunSpec``).
+                to tune the allocator), ``benchmarks`` (fields of ``RunSpec``) and ``benchmark``,
+                that of this process if it has one.
         """
         if setup["tuned"]:
             allocator.tune()
         self._paths = [Path(path).resolve() for path in setup["paths"]]
         self._others = [Path(path).resolve() for path in setup["others"]]
-        self._trainings: dict[int, tuple[Training, PhaseClock[Any]]] = {}
-        self._states = [
-            self._build(number, RunSpec(**fields))
-            for number, fields in enumerate(setup["benchmarks"])
-        ]
+        self._listed = not setup["benchmarks"]
+        self._training: tuple[Training, PhaseClock[Any]]
+        fields = setup["benchmark"]
+        self._state = None if fields is None else self._build(RunSpec(**fields))
 
     def describe(self) -> dict[str, Any]:
-        """What this process runs on, and which benchmarks it holds.
+        """What this process holds, or what the side runs on.
 
-        Each benchmark is ``{"missing": why}``, ``{"error": why}`` with a ``traceback`` if its code
+        A benchmark is ``{"missing": why}``, ``{"error": why}`` with a ``traceback`` if its code
         raised, or what it runs on: ``own`` (whether any of its code comes from the side's folders),
-        ``needs_closure``, ``device`` and ``data``. Without benchmarks, ``optimizers`` are the
-        registered ones whose code comes from the side's folders.
+        ``needs_closure``, ``device``, ``data`` and ``threads``. Where the side is asked for no
+        benchmarks, ``optimizers`` are the registered ones whose code comes from its folders.
         """
+        if self._state is not None:
+            return self._state
         return {
-            "benchmarks": self._states,
-            "optimizers": [] if self._states else self._own_optimizers(),
+            "optimizers": self._own_optimizers() if self._listed else [],
             "versions": environment.library_versions(),
             "threads": torch.get_num_threads(),
             "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
@@ -65,14 +74,15 @@ class Measuring:
 
     def answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Time a block, or count operations, or say what went wrong."""
+        given = {name: value for name, value in request.items() if name != "benchmark"}
         try:
-            if "iterations" not in request:
-                return {"operations": self._operations(**request)}
-            return {"phases_s": self._block(**request)}
-        except Exception as error:
+            if "iterations" not in given:
+                return {"operations": self._operations()}
+            return {"phases_s": self._block(**given)}
+        except (Exception, SystemExit) as error:
             return self._told(error)
 
-    def _told(self, error: Exception) -> dict[str, Any]:
+    def _told(self, error: BaseException) -> dict[str, Any]:
         """An error of the code under test in one line, with its place, and the whole traceback."""
         said = next((line for line in str(error).splitlines() if line.strip()), "").strip()
         frames = traceback.extract_tb(error.__traceback__)
@@ -83,7 +93,7 @@ class Measuring:
             "traceback": "".join(traceback.format_exception(error)),
         }
 
-    def _build(self, number: int, spec: RunSpec) -> dict[str, Any]:
+    def _build(self, spec: RunSpec) -> dict[str, Any]:
         try:
             prepared = prepare(spec)
             device = torch.device(prepared.resolved.device)
@@ -102,24 +112,25 @@ class Measuring:
             return {"missing": str(error)}
         except UsageError as error:
             return {"error": str(error)}
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return self._told(error)
-        self._trainings[number] = training, clock
+        self._training = training, clock
         return {
             "own": own,
             "needs_closure": training.needs_closure,
             "device": prepared.resolved.device,
             "data": prepared.problem.source.detail,
+            "threads": torch.get_num_threads(),
         }
 
     def _block(
-        self, benchmark: int, warm: int, iterations: int, delay: tuple[str, float] | None
+        self, warm: int, iterations: int, delay: tuple[str, float] | None
     ) -> list[list[float]]:
         """Seconds per phase of each iteration of a block.
 
         The first ``warm`` iterations bring the caches and threads back and do not count.
         """
-        training, clock = self._trainings[benchmark]
+        training, clock = self._training
         with _delayed(training, *delay) if delay else contextlib.nullcontext():
             for _ in range(warm + iterations):
                 training.iterate()
@@ -127,12 +138,12 @@ class Measuring:
         _require_finite(training)
         return rows
 
-    def _operations(self, benchmark: int) -> list[int]:
+    def _operations(self) -> list[int]:
         """How many of torch's operations Python calls in each of some iterations.
 
         Drawing mini-batches does not count: it does more at the end of an epoch.
         """
-        training, clock = self._trainings[benchmark]
+        training, clock = self._training
         counter = _Counter()
 
         def uncounted(draw: Callable[[], None]) -> None:

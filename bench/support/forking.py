@@ -97,6 +97,14 @@ def is_supported() -> bool:
     return hasattr(os, "fork") and hasattr(socket, "send_fds") and sys.platform != "darwin"
 
 
+def fork() -> int:
+    """What ``os.fork`` does, without its warning."""
+    with warnings.catch_warnings():
+        # From 3.12 on: of threads that are not told from those of libraries that fork well.
+        warnings.filterwarnings("ignore", "This process.*is multi-threaded")
+        return os.fork()
+
+
 def started(preload: Sequence[str]) -> Place:
     """The first server, or where there is no ``fork`` a place that starts a process for each call.
 
@@ -516,10 +524,7 @@ def _serve(control: socket.socket) -> NoReturn:
                 _kill_group(process)
             os._exit(0)
         content, (its_answers, its_status, *handed) = request
-        with warnings.catch_warnings():
-            # From 3.12 on: of threads that are not told from those of libraries that fork well.
-            warnings.filterwarnings("ignore", "This process.*is multi-threaded")
-            process = os.fork()
+        process = fork()
         if process == 0:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -595,13 +600,13 @@ def _become(
 ) -> Any:
     """Be a server: prepare, say whether forking is safe, and serve."""
     prepare(tell, *arguments)
-    safe = _forks_safely()
+    safe = forks_safely()
     tell(safe)
     if safe:
         _serve(socket.socket(fileno=control))
 
 
-def _forks_safely() -> bool:
+def forks_safely() -> bool:
     """Whether a child of this process can compute: no threads or GPU are lost in a fork."""
     if threading.active_count() > 1:
         return False

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 import textwrap
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,11 @@ import pytest
 import optimizers
 from bench.errors import SideError
 from bench.regress.launch import Worker
+from bench.regress.worker import HARNESS
 from tests.bench.regress.repositories import OPTIMIZER, made, stepping
-from tests.bench.regress.workers import own, setup, side
+from tests.bench.regress.workers import BENCHMARK, own, setup, side
+
+OLD = "db418c7"  # a revision whose optimizers are compared with those of today
 
 
 @pytest.fixture
@@ -146,6 +150,23 @@ def test_a_side_holding_the_optimizers_package_is_measured_with_its_own(tmp_path
         assert "the copy of this side" in worker.ready()["benchmarks"][0]["error"]
     with Worker(side(tmp_path), setup(optimizer="sgd")) as worker:
         assert not own(worker.ready())
+
+
+def test_an_old_revision_of_the_optimizers_is_measured_by_this_harness(tmp_path: Path) -> None:
+    """As when this repository is compared with its own past."""
+    archived = subprocess.run(
+        ["git", "archive", OLD, "optimizers"], cwd=HARNESS, capture_output=True, check=False
+    )
+    if archived.returncode:
+        pytest.skip(f"the history here lacks {OLD}")
+    subprocess.run(["tar", "-x", "-C", str(tmp_path)], input=archived.stdout, check=True)
+    benchmarks = [BENCHMARK | {"optimizer": name} for name in ("sgd", "diag_ggn_mc")]
+    with Worker(side(tmp_path), {"tuned": False, "benchmarks": benchmarks}) as worker:
+        states = worker.ready()["benchmarks"]
+        assert [state.get("own") for state in states] == [False, True], states
+        for number in range(2):
+            assert worker.operations(number)
+            assert len(worker.block(number, 1, 3)) == 3
 
 
 def test_in_this_repository_the_harness_is_no_stranger(tmp_path: Path) -> None:

@@ -19,5 +19,5 @@ def setup(**fields: Any) -> dict[str, Any]:
 
 def own(described: dict[str, Any]) -> bool:
     (state,) = described["benchmarks"]
-    assert state.keys() == {"own", "needs_closure", "device", "data"}, state
+    assert state.keys() == {"own", "needs_closure", "device", "data", "threads"}, state
     return bool(state["own"])
