@@ -10,6 +10,7 @@ from typing import Any
 from bench.runs import conditions, settings
 from bench.runs.record import DONE, RunRecord
 from bench.runs.spec import MEMORY_RUNS
+from bench.support.strict_json import by_value
 
 _UNSET = object()
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -107,6 +108,11 @@ def _group(
         key = (labels[variant], record.config["seed"])
         if key not in chosen or _worth(record) >= _worth(chosen[key]):
             chosen[key] = record
+    # A label is one code: after an edit, runs of other seeds from before it are not mixed in.
+    latest = {label: record for (label, _), record in sorted(chosen.items(), key=_age)}
+    chosen = {
+        key: record for key, record in chosen.items() if _source(record) == _source(latest[key[0]])
+    }
     training = [record.relabelled(label) for (label, _), record in chosen.items()]
     peaks: dict[str, list[int]] = {}
     for record in training:
@@ -132,6 +138,14 @@ def _group(
     )
 
 
+def _age(item: tuple[tuple[str, int], RunRecord]) -> tuple[tuple[bool, bool], datetime]:
+    return _worth(item[1]), item[1].started_at
+
+
+def _source(record: RunRecord) -> str | None:
+    return record.environment.get("source")
+
+
 def _worth(record: RunRecord) -> tuple[bool, bool]:
     return record.status in DONE, not record.shared
 
@@ -140,7 +154,7 @@ def _variant(record: RunRecord) -> str:
     """What a label stands for."""
     config = record.config
     facts = [config[name] for name in ("label", "optimizer", "settings", "hyperparameters")]
-    return json.dumps(facts, sort_keys=True, default=str)
+    return json.dumps(by_value(facts), sort_keys=True, default=str)
 
 
 def _labels(variants: Mapping[str, RunRecord]) -> dict[str, str]:

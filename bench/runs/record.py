@@ -97,7 +97,7 @@ class RunRecord:
         diverged_at: Iteration of the first non-finite loss, or ``None``.
         error: The traceback of a failed run, the reason of one that is not applicable, or empty.
         environment: Machine and software; see ``bench.machine.environment.describe``. ``shared`` is
-            whether other runs ran there at the same time.
+            whether other runs ran there at the same time, ``source`` a hash of the code.
         data: The data source.
         values: Raw values per iteration, one array for each of ``COLUMNS``.
         evaluations: Per evaluation: ``iteration`` (updates done), ``seconds`` (clocked so far)

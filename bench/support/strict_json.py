@@ -34,3 +34,14 @@ def _plain(value: Any, replace: Callable[[float], Any]) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return replace(value)
     return value
+
+
+def by_value(value: Any) -> Any:
+    """A value as JSON, the same for what is equal: numbers by value, tuples as lists."""
+    if isinstance(value, Mapping):
+        return {str(name): by_value(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [by_value(item) for item in value]
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= 2**53:
+        value = float(value)
+    return value + 0.0 if isinstance(value, float) else value  # -0.0 is 0.0

@@ -10,11 +10,11 @@ from typing import Any
 
 import torch
 
+from bench.support.strict_json import by_value
 from bench.training import following, source
 from optimizers import OPTIMIZERS
 from optimizers.spec import OptimizerSpec
 
-_EXACT = 2**53  # whole numbers that a float can tell apart
 _LENGTH = 16
 _SHORT = 8
 
@@ -22,17 +22,6 @@ _SHORT = 8
 def run_id(facts: Mapping[str, Any]) -> str:
     """Hash facts, numbers by their value (1 is 1.0), whatever the order of keys."""
     return _digest(by_value(facts))
-
-
-def by_value(value: Any) -> Any:
-    """A value as JSON, the same for what is equal: numbers by value, tuples as lists."""
-    if isinstance(value, Mapping):
-        return {str(name): by_value(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [by_value(item) for item in value]
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _EXACT:
-        value = float(value)
-    return value + 0.0 if isinstance(value, float) else value  # -0.0 is 0.0
 
 
 def sources(objects: Iterable[Any]) -> dict[str, str]:

@@ -25,6 +25,7 @@ from bench.runs.spec import RunSpec
 from bench.support.text import shorten
 from bench.training import untouched
 from bench.training.clock import phase_clock
+from bench.training.identity import run_id
 from bench.training.iteration import Training
 from bench.training.prepare import Prepared, prepare
 from bench.training.seeding import global_state_kept
@@ -143,7 +144,7 @@ def blank(prepared: Prepared, *, session: str = "", shared: bool = False) -> Run
         status="failed",
         diverged_at=None,
         error="",
-        environment=described | {"shared": shared},
+        environment=described | {"shared": shared, "source": run_id(prepared.sources)},
         data=prepared.data,
         values=_columns([], [], []),
         metrics=prepared.metrics,

@@ -60,6 +60,28 @@ def test_the_newest_finished_execution_counts() -> None:
     assert group.superseded == 2
 
 
+def test_after_an_edit_runs_of_other_code_are_not_mixed_in() -> None:
+    """Of one label, what the newest run's code is: seeds that were not run again are left out."""
+    old = [made_record(seed=seed, minutes=seed) for seed in range(3)]
+    new = [made_record(seed=seed, minutes=5 + seed) for seed in (0, 1)]
+    for record in new:
+        record.environment["source"] = "edited"  # type: ignore[index]
+    group = only([*old, *new])
+    assert [(r.config["seed"], r.environment.get("source")) for r in group.training] == [
+        (0, "edited"),
+        (1, "edited"),
+    ]
+    assert group.superseded == 3
+    failed = made_record(seed=2, minutes=9, status="failed")
+    failed.environment["source"] = "broken"  # type: ignore[index]
+    assert len(only([*old, failed]).training) == 3
+
+
+def test_whole_numbers_and_floats_are_one_setting() -> None:
+    records = [made_record(seed=seed, settings={"lr": lr}) for seed, lr in ((0, 1), (1, 1.0))]
+    assert {record.label for record in only(records).training} == {"sgd"}
+
+
 def test_an_execution_that_had_the_machine_for_itself_counts_before_a_later_one() -> None:
     group = only([made_record(minutes=0), made_record(minutes=1, shared=True)])
     assert not group.training[0].shared

@@ -39,3 +39,21 @@ def test_what_is_no_number_is_told(value: Any) -> None:
 def test_the_result_is_strict(plain: Any) -> None:
     assert json.loads(json.dumps(plain(VALUE), allow_nan=False)) == plain(VALUE)
     assert plain(plain(VALUE)) == plain(VALUE)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (1, 1.0, True),
+        ((0, 1), [0.0, 1.0], True),
+        ({"a": (1,)}, {"a": [1.0]}, True),
+        (-0.0, 0, True),
+        (True, 1, False),
+        (2**53 + 1, float(2**53), False),
+        ("1", 1, False),
+    ],
+)
+def test_numbers_are_equal_by_value(one: Any, other: Any, same: bool) -> None:
+    assert (
+        json.dumps(strict_json.by_value(one)) == json.dumps(strict_json.by_value(other))
+    ) == same
