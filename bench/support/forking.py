@@ -615,7 +615,8 @@ def forks_safely() -> bool:
         return True
     if torch.cuda.is_initialized():
         return False
-    if len(os.listdir("/proc/self/task")) == 1:
+    tasks = "/proc/self/task"
+    if os.path.isdir(tasks) and len(os.listdir(tasks)) == 1:
         return True
     # There are threads, perhaps such as BLAS libraries stop before a fork: try.
     process = os.fork()

@@ -55,8 +55,7 @@ def sweep(
 
     With one job the runs take place in this process, one after the other, and a logger says of each
     that it has ended. With several they do in processes of their own, one thread each: then problem
-    and optimizers are names, or defined in a module that these can import, and a script needs
-    ``if __name__ == "__main__"`` around the call, since they import the script too.
+    and optimizers are names, or defined in a module that these can import.
 
     Args:
         problem: As in ``RunSpec``.

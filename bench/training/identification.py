@@ -15,7 +15,8 @@ from bench.training.tasks import Conditions, Known
 
 _OTHER_START = (
     "it starts from other parameters than the others: what its process imports changes how the "
-    "problem's model is built, such as torch's default dtype"
+    "problem's model is built, such as torch's default dtype; or the model draws at random from "
+    "something else than the global generators of torch, NumPy and Python"
 )
 
 

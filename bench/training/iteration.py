@@ -3,11 +3,9 @@
 import contextlib
 import functools
 import inspect
-import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,7 +14,7 @@ from bench.problems.problem import accuracy
 from bench.training.clock import BACKWARD, FORWARD, STEP, PhaseClock
 from bench.training.identity import state_digest
 from bench.training.prepare import Prepared
-from bench.training.seeding import initial_model, stream_seed
+from bench.training.seeding import initial_model, seed_globally, stream_seed
 
 _NOTHING = torch.empty(0)
 _FEW = 1 << 14  # numbers of a mini-batch's outputs that may wait to be read
@@ -41,7 +39,7 @@ class Training:
     def __init__(
         self, prepared: Prepared, train: TensorData, clock: PhaseClock[Any], *, known: bool = False
     ) -> None:
-        """Build it, and seed torch's global generator, which curvature samples are drawn from.
+        """Build it, and seed the global generators, which curvature samples are drawn from.
 
         Args:
             prepared: The run.
@@ -64,9 +62,7 @@ class Training:
         model = model.to(train.device, dtype)
         loss_fn = problem.make_loss().to(train.device, dtype)
         self.bound = prepared.optimizer.bind(model, loss_fn, prepared.asked.hyperparameters)
-        torch.manual_seed(stream_seed(spec.seed, "training"))
-        random.seed(stream_seed(spec.seed, "training"))
-        np.random.seed(stream_seed(spec.seed, "training") % 2**32)
+        seed_globally(stream_seed(spec.seed, "training"))
         indices = batch_indices(
             len(train),
             spec.batch_size or problem.batch_size,

@@ -15,7 +15,7 @@ from bench.problems.problem import Problem
 from bench.runs import conditions
 from bench.runs.spec import RunSpec
 from bench.training import following, identity
-from bench.training.seeding import initial_model
+from bench.training.seeding import global_state_kept, initial_model
 from optimizers import REGISTRY as OPTIMIZER_REGISTRY
 from optimizers.plugins import Registry
 from optimizers.spec import OptimizerSpec
@@ -69,7 +69,7 @@ class Prepared:
     @cached_property
     def start(self) -> str:
         """A digest of the initial parameters and buffers."""
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), global_state_kept():
             model = initial_model(self.problem, self.resolved.seed)
         return identity.state_digest(model.state_dict())
 

@@ -36,9 +36,16 @@ def stream_seed(seed: int, stream: Stream) -> int:
 
 
 def initial_model(problem: Problem, seed: int) -> nn.Module:
-    """The model that every run of a seed begins with; torch's global generator is left seeded."""
-    torch.manual_seed(stream_seed(seed, "initialisation"))
+    """The model that every run of a seed begins with; the global generators are left seeded."""
+    seed_globally(stream_seed(seed, "initialisation"))
     return problem.make_model()
+
+
+def seed_globally(seed: int) -> None:
+    """Seed the global generators of torch, NumPy and Python."""
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)
+    random.seed(seed)
 
 
 @contextlib.contextmanager

@@ -86,7 +86,7 @@ def test_a_killed_sweep_goes_on_where_it_was(tmp_path: Path, after: int) -> None
     finished = optbench(tmp_path, *SWEEP, "--json")
     assert finished.returncode == 0, finished.stderr
     assert f"{CELLS - before} runs of 2500 iterations" in finished.stderr
-    assert f"({before} more are stored already)" in finished.stderr
+    assert f"({before} more {'is' if before == 1 else 'are'} stored already)" in finished.stderr
     require_one_record_per_cell(tmp_path)
     document = json.loads(finished.stdout)
     assert len(document["labels"][0]["trials"]) == CELLS // 2
