@@ -14,6 +14,8 @@ from bench.machine.watch import Watch
 
 BUSY = "import time\nend = time.perf_counter() + 60\nwhile time.perf_counter() < end: pass"
 
+FAMILY_S = machine_watch._family_s
+
 
 def spinning() -> "subprocess.Popen[bytes]":
     return subprocess.Popen([sys.executable, "-c", BUSY])
@@ -34,6 +36,15 @@ def test_the_work_of_a_launch_is_its_own_and_that_of_others_is_not() -> None:
         process.kill()
     # told of the process, all that it ever used is taken off: more than it used meanwhile
     assert seen[False] - seen[True] >= 0.5 * used
+
+
+def test_what_a_process_has_started_counts_with_it_while_it_runs() -> None:
+    with spinning() as process:
+        time.sleep(0.3)
+        alone, family = (told(os.getpid()) for told in (machine_watch._used_s, FAMILY_S))
+        process.kill()
+    assert family > alone
+    assert FAMILY_S(process.pid) == 0.0  # it is no more
 
 
 def process_s(process: "subprocess.Popen[bytes]") -> float:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from bench.errors import SideError, UsageError
-from bench.regress.compare import Comparison, compare, own_optimizers
+from bench.regress.compare import Comparison, _sort_out, compare, own_optimizers
 from bench.regress.launch import Side
+from bench.regress.outcome import Outcome
 from bench.runs.spec import RunSpec
 from bench.statistics.launches import QUANTITIES
 from tests.bench.regress.repositories import OPTIMIZER
@@ -100,3 +101,28 @@ def test_what_both_sides_refuse_alike_is_wrong_usage(tmp_path: Path) -> None:
 
 def test_a_folder_without_registered_optimizers_has_none_of_its_own(tmp_path: Path) -> None:
     assert own_optimizers(side(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("threads", "told"),
+    [
+        ({"a": (2, 2), "b": (2, 2)}, []),
+        ({"a": (1, 4), "b": (1, 4)}, ["the base has 1 thread, the head 4"]),
+        ({"a": (2, 2), "b": (2, 1)}, ["in quadratic/b, the base has 2 threads, the head 1"]),
+    ],
+)
+def test_threads_that_differ_are_told_also_where_one_benchmark_sets_them(
+    threads: dict[str, tuple[int, int]], told: list[str]
+) -> None:
+    state = {"own": True, "needs_closure": False, "device": "cpu", "data": "none"}
+    sides: list[dict[str, Any]] = [
+        {
+            "versions": {}, "threads": 2, "gpu": None,
+            "benchmarks": [state | {"threads": both[number]} for both in threads.values()],
+        }
+        for number in range(2)
+    ]  # fmt: skip
+    found = Comparison(outcome=Outcome(base="base", head="head"), when="", machine={})
+    specs = [RunSpec(problem="quadratic", optimizer="sgd", label=name) for name in threads]
+    _sort_out(found, specs, sides, own=False)
+    assert found.outcome.complaints == told
