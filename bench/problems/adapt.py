@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import psutil
 import torch
 from torch import Tensor
 from torch.utils.data import (
@@ -67,6 +66,8 @@ def adapt(data: Any, what: str, *, training: bool) -> TensorData:
             "augmentation to the training data."
         )
     sampled = sum(part.numel() * part.element_size() for part in first)
+    import psutil  # the other interpreter of "optbench regress" may lack it
+
     room = min(LARGEST_BYTES, psutil.virtual_memory().available // 2)
     if not fixed or sampled * size / len(sample) > room:
         return Iterated(dataset, collate, workers, first, what, random=not fixed)
