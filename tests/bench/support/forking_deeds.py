@@ -95,8 +95,8 @@ def shout(_: Tell) -> None:
 
 
 def wait(tell: Tell) -> str:
-    tell(os.getpid())
     try:
+        tell(os.getpid())
         time.sleep(600)
     except KeyboardInterrupt:
         return "interrupted"
