@@ -1,5 +1,6 @@
 """A run is checked before it begins: names, values, model; and known by what decides its losses."""
 
+import functools
 import linecache
 import sys
 from dataclasses import asdict, replace
@@ -15,6 +16,7 @@ from bench.problems import PROBLEMS, ProblemOptions, ProblemSpec
 from bench.problems.data import DataSource, TensorData
 from bench.problems.problem import Problem
 from bench.problems.quadratic import quadratic
+from bench.training import following
 from bench.training.prepare import prepare
 from optimizers import OPTIMIZERS, DiagGGN, OptimizerSpec, UsageError
 from optimizers.curvature.backpack import exact
@@ -227,3 +229,46 @@ def test_run_id_follows_what_decides_losses_and_nothing_else() -> None:
     ]
     assert {prepare(spec).run_id for spec in same} == {base}
     assert base not in {prepare(spec).run_id for spec in other}
+
+
+def test_a_number_is_its_value_however_it_is_written() -> None:
+    def adam(lr: Any, betas: Any) -> str:
+        spec = quick(optimizer="adam", hyperparameters={"lr": lr, "betas": betas})
+        return prepare(spec, checked=False).run_id
+
+    one = adam(1, (0, 0.5))
+    assert {adam(1.0, (0.0, 0.5)), adam(1, [0, 0.5]), adam(1.0, (-0.0, 0.5))} == {one}
+    assert adam(1.0, (0.0, 0.25)) != one
+    assert prepare(quick(seconds=1)).run_id == prepare(quick(seconds=1.0)).run_id
+
+
+def test_an_edit_of_this_projects_own_loop_is_another_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, own = prepare(quick()).run_id, following.project()
+    monkeypatch.setattr(following, "project", lambda: own | {"bench.training.loop": "edited"})
+    assert prepare(quick()).run_id != before
+
+
+@pytest.mark.parametrize("part", ["train", "held_out", "model"])
+def test_other_tensors_are_another_run_whatever_the_checksum_says(
+    monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    def build(options: ProblemOptions, *, other: str = "") -> Problem:
+        data = {name: TensorData(torch.eye(4), torch.zeros(4, 1)) for name in ("train", "held_out")}
+        if other in data:
+            data[other].inputs[0, 0] = 2.0
+        return replace(
+            quadratic(options),
+            make_model=lambda: nn.Linear(4, 1, bias=other != "model"),
+            batch_size=4,
+            train=data["train"],
+            held_out=data["held_out"],
+        )
+
+    ids = []
+    for other in ("", part):
+        builder = functools.partial(build, other=other)
+        monkeypatch.setitem(PROBLEMS, "mine", ProblemSpec(name="mine", build=builder))
+        monkeypatch.setattr("bench.training.identity.source_digest", lambda _, of=other: of)
+        monkeypatch.setattr("bench.training.identity.sources", lambda _: {})
+        ids.append(prepare(quick(problem="mine"), checked=False).run_id)
+    assert ids[0] != ids[1]

@@ -113,3 +113,51 @@ def test_without_a_fork_a_process_is_started_for_each_call(
 
 def test_gpus_are_counted_without_torch_here() -> None:
     assert where.count_gpus() >= 0
+
+
+MINE = """
+from pathlib import Path
+import torch
+from bench.problems import DataSource, Problem, TensorData, evaluate_mean, accuracy
+
+class Mine(torch.optim.SGD):
+    def __init__(self, params, lr=0.01):
+        super().__init__(params, lr=lr)
+
+def problem(options):
+    scale = float(Path(__file__).with_name("scale.txt").read_text())
+    data = TensorData(scale * torch.eye(8), torch.arange(8) % 2)
+    return Problem(
+        make_model=lambda: torch.nn.Linear(8, 2), make_loss=torch.nn.CrossEntropyLoss, train=data,
+        held_out=data, source=DataSource(name="mine", detail="mine", checksum="the same"),
+        batch_size=8, metrics={"loss": "min", "accuracy": "max"}, batch_metric=accuracy,
+        evaluate=evaluate_mean,
+    )
+"""
+
+
+def test_an_edit_while_processes_are_warm_is_refused_and_seen_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    module, data = tmp_path / "warm_plug_in.py", tmp_path / "scale.txt"
+    module.write_text(MINE)
+    data.write_text("1.0")
+    spec = RunSpec(problem="warm_plug_in:problem", optimizer="warm_plug_in:Mine", iterations=3)
+    found: list[RunRecord] = []
+    for change in ("nothing", "the data behind its checksum", "the code"):
+        with Processes() as warm:
+            (known,) = identify(warm, [spec], UNDER)
+            arguments = (tasks.run, spec, spec, known.blank.run_id, UNDER)
+            found.append(warm.call(*arguments))
+            if change == "nothing":
+                data.write_text("2.0")
+                assert warm.call(*arguments).run_id == found[0].run_id  # it was built before
+            elif change == "the data behind its checksum":
+                module.write_text(MINE.replace("lr=lr", "lr=2 * lr"))
+                with pytest.raises(
+                    UsageError, match=r"warm_plug_in\.py' was edited after .* restart"
+                ):
+                    warm.call(*arguments)
+    assert len({record.run_id for record in found}) == 3
+    assert len({float(record.values["loss"][-1]) for record in found}) == 3
