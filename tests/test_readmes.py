@@ -31,10 +31,11 @@ from bench.runs import store, yardsticks
 from bench.runs.record import RunRecord
 from bench.runs.spec import RunSpec
 from bench.support import console
-from bench.training import loop, memory
+from bench.training import loop, memory, processes
 from bench.training.prepare import prepare
 from optimizers import OPTIMIZERS, REGISTRY
 from tests.bench.sweeps.inline import Here
+from tests.inprocess import InProcess
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -366,10 +367,10 @@ def _words_only(folder: Path, report: Report, *, jobs: int = 1) -> Path:
     return folder / "report.html"
 
 
-def _measured_here(spec: RunSpec, results: Path, session_name: str) -> RunRecord:
-    """A memory run without a process of its own, of a made-up size."""
-    record = loop.execute(prepare(replace(spec, iterations=1)), session=session_name)
-    return replace(record, peak_memory_bytes=2**20)
+def _measured_here(spec: RunSpec, *, session: str) -> RunRecord:
+    """A memory run that trains nothing, of a made-up size."""
+    record = loop.blank(prepare(spec, checked=False), session=session)
+    return replace(record, status="completed", peak_memory_bytes=2**20)
 
 
 def optbench(arguments: str) -> str:
@@ -398,6 +399,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setattr(yardsticks, "YARDSTICK_S", 0.01)
         patch.setattr(memory, "is_supported", lambda: True)
         patch.setattr(memory, "measure", _measured_here)
+        patch.setattr(processes, "Processes", InProcess)
+        patch.setattr(processes, "first", lambda: None)
         patch.setattr(sweep, "_pool", lambda *_, **__: Here(dies_on=-1.0))
         patch.setattr(writer, "write", _words_only)
         optbench("run -p quadratic -o adam,sgd --seeds 2 --iterations 3")
