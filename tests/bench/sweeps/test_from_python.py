@@ -18,6 +18,7 @@ from bench.runs.record import RunRecord
 from bench.sweeps.outcome import Outcome
 from bench.training import loop
 from optimizers import OPTIMIZERS, OptimizerSpec
+from tests import poison
 from tests.bench.recommend.cases import line, outcome
 
 QUICK: dict[str, Any] = {"problem": "quadratic", "seeds": 2, "iterations": 5}
@@ -222,3 +223,19 @@ def test_what_is_not_applicable_is_told_and_has_no_recommendation() -> None:
     found = replace(outcome(sgd), refused={"newton": "newton: not applicable: no rule"})
     with pytest.warns(UserWarning, match="^newton: not applicable: no rule$"):
         assert list(bench.recommended(found)) == ["sgd"]
+
+
+def test_in_a_sweep_of_poisons_everybody_else_gets_the_bits_that_it_gets_alone(
+    tmp_path: Path,
+) -> None:
+    options: dict[str, Any] = {**QUICK, "grid": {"lr": [0.01, 0.02]}, "jobs": 2}
+    alone = bench.sweep(optimizers="sgd", results=tmp_path / "alone", **options)
+    poisons = {name: f"tests.poison:{name}" for name in poison.NAMES}
+    among = bench.sweep(optimizers={**poisons, "sgd": "sgd"}, results=tmp_path / "among", **options)
+    mine = {run.run_id: run for cell, run in among.full if cell.label == "sgd"}
+    assert mine.keys() == {run.run_id for _, run in alone.full}
+    assert len(mine) == 4
+    for _, run in alone.full:
+        np.testing.assert_array_equal(run.values["loss"], mine[run.run_id].values["loss"])
+    failed = {cell.label for cell, _ in among.failed}
+    assert failed == poison.FAILS.keys()
