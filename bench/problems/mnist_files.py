@@ -28,6 +28,7 @@ MNIST_MD5 = {
     "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
 }
 DOWNLOAD_LIMIT_S = 60.0
+VALIDATION_SIZE = 10_000  # of MNIST's 60,000 training images, by the rule for all problems
 _EMBEDDED_TEST = 1_000
 _EMBEDDED_ARRAYS = ("images", "labels", "test_images", "test_labels")
 _SPLIT_SEED = 0

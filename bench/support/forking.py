@@ -31,6 +31,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 import bench.errors
@@ -43,8 +44,8 @@ _PROBE_S = 2.0  # for a child of a child to compute with threads; else it hangs
 _HEAD = struct.Struct("!Q")
 _NUMBER = struct.Struct("!i")
 _MAIN = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from bench.support import forking; forking.main(*sys.argv[2:])"
+    "import json, sys; path, sys.path[:] = json.loads(sys.argv[1]); import bench, optimizers; "
+    "sys.path[:] = path; from bench.support import forking; forking.main(*sys.argv[2:])"
 )
 # What an answer may be made of: an object of a plug-in's would import the plug-in here.
 _KNOWN = {"bench", "optimizers", "numpy", "datetime", "pathlib", "collections"}
@@ -468,14 +469,11 @@ class _Answers:
 
 
 def _python() -> list[str]:
-    # -P: a folder 'bench' or 'optimizers' where the user works is not this project's.
-    return [
-        sys.executable,
-        "-P",
-        "-c",
-        _MAIN,
-        json.dumps([path or os.getcwd() for path in sys.path]),
-    ]
+    """The beginning of a command that calls :func:`main`, with this process's path."""
+    path, here = [folder or os.getcwd() for folder in sys.path], os.getcwd()
+    # A folder 'bench' or 'optimizers' where the user works is not this project's.
+    first = [folder for folder in path if folder != here] + [str(Path(__file__).parents[2])]
+    return [sys.executable, "-P", "-c", _MAIN, json.dumps([path, first])]
 
 
 def main(how: str, preload: str, control: str = "") -> None:

