@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 ITERATIONS = 300  # at the most
 _WARM_UP = 5
-_SETTLED = 20  # iterations in which the peak does not grow
-_LIMIT_S = 60.0
-_PAGES = 16 * 4096  # what a process grows by whatever it does
+_SETTLED = 10  # iterations in which the peak does not grow, or by next to nothing
+_LIMIT_S = 20.0
+_PAGES, _SHARE = 16 * 4096, 0.005  # what a process grows by whatever it does
 
 
 def memory_spec(spec: RunSpec) -> RunSpec:
@@ -80,7 +80,7 @@ def measure(spec: RunSpec, *, session: str) -> RunRecord:
     for _ in range(ITERATIONS):
         iterate()
         now = _peak_bytes()
-        settled = settled + 1 if now - peak < _PAGES else 0
+        settled = settled + 1 if now - peak < max(_PAGES, _SHARE * (peak - before)) else 0
         peak = peak if settled else now
         if settled >= _SETTLED or time.perf_counter() - began > _LIMIT_S:
             break
