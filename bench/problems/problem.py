@@ -13,7 +13,7 @@ Direction = Literal["min", "max"]
 _EVALUATION_BATCH = 500  # glibc maps larger activations anew every time, which costs a third
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Problem:
     """Everything that a run needs of a problem.
 

@@ -39,19 +39,17 @@ def main() -> None:
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
     setup = json.loads(requests.readline())
-    # Else torch, when it is asked for GPUs, begins with CUDA, which no child can go on with.
-    os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
     import_harness(setup["paths"])
     try:
         from bench.regress import measuring
+        from bench.support import forking
     except Exception as error:
         hidden = _hiding(setup["paths"])
         hint = f" ({', '.join(hidden)} hides a module that others need)" if hidden else ""
         raise SystemExit(f"this side does not fit optbench's harness: {error}{hint}") from None
+    forking.leave_cuda_alone()
     if "benchmark" in setup:
         _measure(setup, requests, answers)
-    from bench.support import forking
-
     measuring.preload()
     _relay(setup, requests, answers, forked=forking.is_supported() and forking.forks_safely())
 

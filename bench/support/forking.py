@@ -476,6 +476,11 @@ def _python() -> list[str]:
     return [sys.executable, "-P", "-c", _MAIN, json.dumps([path, first])]
 
 
+def leave_cuda_alone() -> None:
+    """Let torch, when it is asked for GPUs, not begin with CUDA, which no child can go on with."""
+    os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
+
+
 def main(how: str, preload: str, control: str = "") -> None:
     """Be the first server, or answer one call.
 
@@ -485,8 +490,7 @@ def main(how: str, preload: str, control: str = "") -> None:
         control: The socket where a server takes requests.
     """
     faulthandler.enable()
-    # Else torch, when it is asked for GPUs, begins with CUDA, which no child can go on with.
-    os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
+    leave_cuda_alone()
     answers = None
     if how == "once":
         answers = _Answers(os.dup(1))

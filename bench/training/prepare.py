@@ -94,18 +94,10 @@ class Prepared:
         return dict(self.problem.metrics)
 
 
-_DIGESTS: dict[int, tuple[Problem, str]] = {}  # of the latest problems
-
-
+@lru_cache(maxsize=_KEPT)
 def data_digest(problem: Problem) -> str:
     """Hash what a problem's data are; once for each problem that is built."""
-    known = _DIGESTS.get(id(problem))
-    if known is None or known[0] is not problem:
-        parts = (identity.data_digest(problem.train), identity.data_digest(problem.held_out))
-        while len(_DIGESTS) >= _KEPT:
-            _DIGESTS.pop(next(iter(_DIGESTS)))
-        known = _DIGESTS[id(problem)] = problem, " ".join(parts)
-    return known[1]
+    return " ".join(identity.data_digest(data) for data in (problem.train, problem.held_out))
 
 
 def prepare(spec: RunSpec, *, checked: bool = True) -> Prepared:

@@ -16,6 +16,7 @@ from bench.runs.record import RunRecord
 from bench.runs.settings import Facts, facts_here
 from bench.runs.spec import RunSpec
 from bench.runs.yardsticks import yardstick_spec
+from bench.support import forking
 from bench.support.forking import Tell
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Surroundings:
         for name in os.environ.keys() - self.variables.keys():
             del os.environ[name]
         os.environ.update(self.variables)
+        forking.leave_cuda_alone()
         sys.path[:] = self.path
 
 

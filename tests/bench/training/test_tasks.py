@@ -21,6 +21,7 @@ SGD = RunSpec(problem="quadratic", optimizer="sgd", iterations=5)
 def test_surroundings_are_brought_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [*sys.path, "/somewhere"])
     monkeypatch.setenv("MINE", "1")
+    monkeypatch.delenv("PYTORCH_NVML_BASED_CUDA_CHECK", raising=False)
     here = Surroundings.here()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MINE", "2")
@@ -30,6 +31,7 @@ def test_surroundings_are_brought_about(tmp_path: Path, monkeypatch: pytest.Monk
     assert (os.getcwd(), os.environ["MINE"]) == (here.folder, "1")
     assert "ANOTHER" not in os.environ
     assert sys.path[-1] == "/somewhere"
+    assert os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] == "1"
 
 
 def test_a_gpu_is_chosen_before_torch_looks(monkeypatch: pytest.MonkeyPatch) -> None:
