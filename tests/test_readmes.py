@@ -31,6 +31,7 @@ from bench.runs import store, yardsticks
 from bench.runs.record import RunRecord
 from bench.runs.spec import RunSpec
 from bench.support import console
+from bench.sweeps import worker
 from bench.training import loop, memory, processes
 from bench.training.prepare import prepare
 from optimizers import OPTIMIZERS, REGISTRY
@@ -401,6 +402,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setattr(memory, "measure", _measured_here)
         patch.setattr(processes, "Processes", InProcess)
         patch.setattr(processes, "first", lambda: None)
+        patch.setattr(worker, "Processes", InProcess)
         patch.setattr(sweep, "_pool", lambda *_, **__: Here(dies_on=-1.0))
         patch.setattr(writer, "write", _words_only)
         optbench("run -p quadratic -o adam,sgd --seeds 2 --iterations 3")

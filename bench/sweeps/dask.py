@@ -43,8 +43,10 @@ class DaskPool:
             raise UsageError(
                 "--scheduler needs Dask: pip install 'distributed', or optbench's extra 'dask'."
             ) from error
-        # What it logs of a lost connection, tracebacks included, is told here in one line.
-        for name in ("distributed", "distributed.client", "distributed.utils"):
+        # What it logs of a lost connection or of Ctrl-C, tracebacks included, is told here in one
+        # line; the last is where it fails itself when Ctrl-C comes before a call to it began.
+        logs = ("distributed", "distributed.client", "distributed.utils", "tornado.application")
+        for name in logs:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self.lost: tuple[type[BaseException], ...] = (KilledWorker,)
         self._executor: Executor | None = None
