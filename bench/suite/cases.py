@@ -11,7 +11,6 @@ import torch
 from bench.errors import LostError, UsageError
 from bench.problems import REGISTRY as PROBLEM_REGISTRY
 from bench.problems.data import TensorData
-from bench.runs.record import RunRecord
 from bench.runs.spec import RunSpec
 from bench.runs.yardsticks import PLAIN_GRADIENT
 from bench.suite.rounds import synchronised_timer
@@ -131,10 +130,9 @@ def peak_memory_bytes(subject: Subject) -> int | None:
     spec, under = memory.memory_spec(subject.spec), tasks.Conditions(session="suite")
     try:
         with Processes() as processes:
-            record: RunRecord = processes.call(tasks.measure_memory, spec, spec, under)
+            return processes.measure_memory(spec, under).peak_memory_bytes
     except (UsageError, LostError):
-        return None  # a plug-in that lives in this process only
-    return record.peak_memory_bytes
+        return None  # a plug-in that lives in this process only, or a peak that grows and grows
 
 
 def _train(subject: Subject) -> TensorData:

@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bench.errors import LostError, UsageError
+from bench.runs.record import RunRecord
 from bench.runs.spec import RunSpec
 from bench.runs.yardsticks import yardstick_spec
 from bench.support import forking
 from bench.support.forking import Place, Tell
 from bench.training import tasks
-from bench.training.tasks import Surroundings
+from bench.training.tasks import Conditions, Surroundings
 
 _PRELOADED = ("bench.training.preloaded",)
 
@@ -85,6 +86,17 @@ class Processes:
         """
         return self.of_optimizer(spec).call(task, *arguments, told=told)
 
+    def measure_memory(self, spec: RunSpec, conditions: Conditions) -> RunRecord:
+        """Do a memory run, in a process that has not even the problem: data leave gaps behind.
+
+        Raises:
+            LostError: The process ended without an answer.
+            UsageError: The problem or the optimizer cannot be imported, or there is no peak.
+        """
+        record: RunRecord
+        record = first().call(tasks.measure_memory, self._surroundings, spec, conditions)
+        return record
+
     def of_problem(self, spec: RunSpec) -> Place:
         """Where calls have a run's problem.
 
@@ -132,6 +144,10 @@ class Here:
     ) -> Any:
         """Do a task; see :meth:`Processes.call`."""
         return task(told or (lambda _: None), *arguments)
+
+    def measure_memory(self, spec: RunSpec, conditions: Conditions) -> RunRecord:
+        """Do a memory run; see :meth:`Processes.measure_memory`."""
+        return tasks.measure_memory(lambda _: None, Surroundings.here(), spec, conditions)
 
     def close(self) -> None:
         """There is nothing to end."""

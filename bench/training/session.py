@@ -200,15 +200,14 @@ class _Session:
             labels = ", ".join(dict.fromkeys(label for label, _ in todo))
             self.observer.note(f"Measuring the peak memory of {labels}")
         with ThreadPoolExecutor(os.cpu_count()) as side_by_side:
-            futures = [
-                (label, side_by_side.submit(self._measure, spec, under)) for label, spec in todo
-            ]
+            measure = self.processes.measure_memory
+            futures = [(label, side_by_side.submit(measure, spec, under)) for label, spec in todo]
             try:
                 for label, future in futures:
                     try:
                         record = future.result()
                     except (LostError, UsageError) as error:
-                        self.observer.note(f"The memory run of '{label}' failed: {error}")
+                        self.observer.note(f"Peak memory of '{label}': {error}")
                         continue
                     store.save(record, self.results)
                     self.outcome.memory[label].append(record.peak_memory_bytes or 0)
@@ -217,10 +216,6 @@ class _Session:
                 raise
         measured = self.outcome.memory
         self.outcome.memory = {label: sorted(found) for label, found in measured.items() if found}
-
-    def _measure(self, spec: RunSpec, under: Conditions) -> RunRecord:
-        record: RunRecord = self.processes.call(tasks.measure_memory, spec, spec, under)
-        return record
 
     def _stored_memory(self, one: Known) -> list[int]:
         wanted = conditions.values(one.blank, "memory")

@@ -252,9 +252,12 @@ def run_yardstick(_: Tell, spec: RunSpec, conditions: Conditions) -> RunRecord:
     return loop.run(yardstick_spec(spec), session=conditions.session)
 
 
-def measure_memory(_: Tell, spec: RunSpec, conditions: Conditions) -> RunRecord:
+def measure_memory(
+    _: Tell, surroundings: Surroundings, spec: RunSpec, conditions: Conditions
+) -> RunRecord:
     """A memory run."""
     from bench.training import memory
 
+    surroundings.apply()
     conditions.apply()
     return memory.measure(spec, session=conditions.session)

@@ -182,9 +182,9 @@ def test_the_view_is_empty_without_runs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("mib", "shown"),
     [
-        ([1.4, 1.5, 1.6], "< 2 MiB"),
-        ([0.0], "< 2 MiB"),
-        ([1.5, 1.6, 3.0], "< 2 MiB (< 2–3)"),
+        ([0.7, 0.8, 0.9], "< 1 MiB"),
+        ([0.0], "< 1 MiB"),
+        ([0.8, 0.9, 3.0], "< 1 MiB (< 1–3)"),
         ([2.0, 2.1, 2.2], "2 MiB"),
         ([83.0, 84.0, 91.0], "84 MiB (83–91)"),
         ([84.0], "84 MiB"),
@@ -203,6 +203,6 @@ def test_peak_memory_is_a_median_with_its_range_where_it_can_be_told(
     assert " ".join(filter(None, [cell.text, cell.detail and f"({cell.detail})"])) == shown
     assert row.spreads["peak_memory_bytes"].high == int(2**20 * max(mib))
     assert any(
-        "below 2 MiB is below what can be told" in text
+        "below 1 MiB is below what can be told" in text
         for text in (*tables.notes([row]), *found.notes)
     )

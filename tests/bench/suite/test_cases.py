@@ -11,7 +11,6 @@ from bench.runs.yardsticks import PLAIN_GRADIENT
 from bench.suite import cases
 from bench.suite.cases import Subject
 from bench.suite.rounds import synchronised_timer
-from bench.training import tasks
 from bench.training.processes import Processes
 from optimizers import OPTIMIZERS
 from tests.bench.records import made_record
@@ -104,13 +103,13 @@ def test_the_clock_waits_for_the_device() -> None:
 def test_peak_memory_is_that_of_a_process_of_its_own(
     monkeypatch: pytest.MonkeyPatch, supported: bool, measured: Any, expected: int | None
 ) -> None:
-    def call(self: Processes, task: Any, spec: Any, *_: Any) -> Any:
-        assert (task, spec.role) == (tasks.measure_memory, "memory")
+    def measure(self: Processes, spec: Any, _: Any) -> Any:
+        assert spec.role == "memory"
         if isinstance(measured, Exception):
             raise measured
         return measured
 
     monkeypatch.setattr(cases.memory, "is_supported", lambda: supported)
-    monkeypatch.setattr(Processes, "call", call)
+    monkeypatch.setattr(Processes, "measure_memory", measure)
     cases.peak_memory_bytes.cache_clear()
     assert cases.peak_memory_bytes(SGD) == expected

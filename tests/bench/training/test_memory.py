@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import torch
 
+from bench.problems import DataSource, Problem, ProblemOptions, TensorData, evaluate_mean
 from bench.runs.spec import RunSpec
-from bench.training import memory, tasks
+from bench.training import memory
 from bench.training.processes import Processes
 from bench.training.tasks import Conditions
 from optimizers import UsageError
@@ -53,9 +54,9 @@ def peak(processes: Processes, optimizer: str, **settings: Any) -> int:
     spec = memory.memory_spec(
         RunSpec(problem="quadratic", optimizer=optimizer, hyperparameters=settings)
     )
-    record = processes.call(tasks.measure_memory, spec, spec, Conditions(session="s"))
+    record = processes.measure_memory(spec, Conditions(session="s"))
     assert (record.status, record.role, record.session) == ("completed", "memory", "s")
-    return int(record.peak_memory_bytes)
+    return record.peak_memory_bytes or 0
 
 
 def test_peak_follows_what_a_step_allocates_for_a_moment(processes: Processes) -> None:
@@ -70,6 +71,48 @@ def test_peak_is_looked_for_until_it_grows_no_more(processes: Processes) -> None
 def test_what_everyone_needs_is_nobodys_peak(processes: Processes) -> None:
     """The first backward pass of a process loads libraries; 20 parameters take nothing."""
     assert peak(processes, "sgd") < 2 * _MIB
+
+
+class Leaking(torch.optim.SGD):
+    """SGD that keeps 1 MiB more after each step."""
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        self.kept = [*getattr(self, "kept", ()), torch.ones(_MIB, dtype=torch.uint8)]
+        super().step()
+
+
+def test_a_peak_that_grows_and_grows_is_not_told(processes: Processes) -> None:
+    with pytest.raises(UsageError, match="still grew after 300 iterations"):
+        peak(processes, f"{__name__}:Leaking")
+
+
+def wide(_: ProblemOptions) -> Problem:
+    """A layer of 4 MiB on data of next to nothing."""
+    data = TensorData(torch.ones(16, 1024), torch.ones(16, 1024))
+    return Problem(
+        make_model=lambda: torch.nn.Sequential(torch.nn.Linear(1024, 1024, bias=False)),
+        make_loss=torch.nn.MSELoss,
+        train=data,
+        held_out=None,
+        source=DataSource(name="wide", detail="16 data", checksum="1"),
+        batch_size=16,
+        evaluate=evaluate_mean,
+    )
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "copies"),
+    [
+        ("torch.optim:SGD", 2),  # the parameters and their gradient
+        ("sgd", 3),  # with momentum
+        ("adam", 6),  # with two averages, and in a step the root of one before and after scaling
+    ],
+)
+def test_peak_is_what_is_allocated(processes: Processes, optimizer: str, copies: int) -> None:
+    spec = RunSpec(problem=f"{__name__}:wide", optimizer=optimizer, hyperparameters={"lr": 1e-6})
+    spec = memory.memory_spec(spec)
+    grown = processes.measure_memory(spec, Conditions(session="s")).peak_memory_bytes or 0
+    assert grown / _MIB == pytest.approx(4 * copies, abs=0.6)
 
 
 def test_a_memory_run_that_cannot_begin_is_told(processes: Processes) -> None:

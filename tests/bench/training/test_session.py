@@ -189,5 +189,5 @@ def test_peak_memory_is_measured_in_a_process_of_its_own_and_stored(
     first, again = asked
     assert first.memory == again.memory
     assert len(first.memory["sgd"]) == MEMORY_RUNS
-    assert 0 < max(first.memory["sgd"]) < 2**30
+    assert max(first.memory["sgd"]) < 2**20
     assert not any("peak memory" in note for note in observer.notes)
