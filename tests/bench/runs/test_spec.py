@@ -29,7 +29,6 @@ def built(options: ProblemOptions) -> Any: ...
         (built, "built"),
         (OptimizerSpec(name="tuned", factory=Mine), "tuned"),
     ],
-    ids=str,
 )
 def test_a_run_is_labelled_by_its_optimizer(optimizer: Any, label: str) -> None:
     assert RunSpec(optimizer=optimizer).label == label

@@ -124,7 +124,6 @@ def make(rate: float) -> type[torch.optim.Optimizer]:
         (make, f"{__name__}:make"),
         (OPTIMIZERS["adam"], "adam"),
     ],
-    ids=str,
 )
 def test_a_reference_leads_to_what_it_stands_for(item: Any, name: str) -> None:
     assert reference(item) == name
