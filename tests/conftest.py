@@ -40,6 +40,8 @@ def _no_network_and_own_cache(tmp_path_factory: pytest.TempPathFactory) -> Itera
         patch.setenv("OPTBENCH_OFFLINE", "1")
         patch.delenv("OPTBENCH_DATA", raising=False)
         patch.delenv("OPTBENCH_CACHE", raising=False)
+        # By it pytest-benchmark takes a suite that a test starts for a part of these tests.
+        patch.delenv("PYTEST_XDIST_WORKER", raising=False)
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
 

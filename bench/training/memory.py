@@ -65,7 +65,6 @@ def measure(spec: RunSpec, *, session: str) -> RunRecord:
     from bench.training import loop
     from bench.training.prepare import prepare
 
-    began = time.perf_counter()
     allocator.return_at_once()
     for one in (yardstick_spec(spec), spec):
         prepared = prepare(one, checked=False)
@@ -76,7 +75,7 @@ def measure(spec: RunSpec, *, session: str) -> RunRecord:
     gc.collect()
     allocator.return_at_once()
     Path("/proc/self/clear_refs").write_text("5")  # resets the peak to the present size
-    before = _peak_bytes()
+    before, began = _peak_bytes(), time.perf_counter()
     iterate = _training(prepared)
     peak, settled = _peak_bytes(), 0
     for count in range(1, ITERATIONS + 1):
