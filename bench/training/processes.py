@@ -22,15 +22,15 @@ from bench.training.tasks import Conditions, Surroundings
 _PRELOADED = ("bench.training.preloaded",)
 
 
-_FIRST: list[Place] = []  # one for all sessions of this process
+_FIRST: dict[int, Place] = {}  # one for all sessions of this process
 _FIRST_MAKING = threading.Lock()
 
 
 def first() -> Place:
     """The first server, which is started if there is none: the sooner, the sooner it is ready."""
     with _FIRST_MAKING:
-        if not _FIRST or not _FIRST[0].alive:
-            _FIRST[:] = [forking.started(_PRELOADED)]
+        if not _is_there(_FIRST, 0):
+            _FIRST[0] = forking.started(_PRELOADED)
         return _FIRST[0]
 
 
@@ -105,7 +105,7 @@ class Processes:
         """
         with self._making:
             key = (spec.problem, spec.split, spec.data_root)
-            if key not in self._problems or not self._problems[key].alive:
+            if not _is_there(self._problems, key):
                 its = (self._surroundings, yardstick_spec(spec))
                 try:
                     self._problems[key] = forking.within(first(), tasks.build_problem, *its)
@@ -125,7 +125,7 @@ class Processes:
         problem = self.of_problem(spec)
         with self._making:
             key = (spec.problem, spec.split, spec.data_root, spec.optimizer)
-            if key not in self._optimizers or not self._optimizers[key].alive:
+            if not _is_there(self._optimizers, key):
                 self._optimizers[key] = forking.within(problem, tasks.import_optimizer, spec)
             return self._optimizers[key]
 
@@ -134,6 +134,13 @@ class Processes:
         for place in (*self._optimizers.values(), *self._problems.values()):
             place.close()
         self._optimizers, self._problems = {}, {}
+
+
+def _is_there(places: dict[Any, Place], key: object) -> bool:
+    """Whether there is a place that lives; one that does not is let go."""
+    if key in places and not places[key].alive:
+        places.pop(key).close()
+    return key in places
 
 
 class Here:
