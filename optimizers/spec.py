@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from optimizers import construction
 from optimizers.errors import UsageError, unknown
 from optimizers.plugins import load_reference
 
@@ -58,6 +59,8 @@ class OptimizerSpec:
             ``BoundOptimizer``. ``None``: an ordinary optimizer.
         search_space: The grid that ``optbench sweep`` tries where none is given.
         settings_source: Where ``defaults`` come from: a sweep, or a publication.
+        step: How a step is taken: ``plain``, ``closure``, ``backward_then_closure`` or ``loss``,
+            and ``create_graph``; see ``bench.runs.stepping``. If empty, as the class tells.
     """
 
     name: str
@@ -67,6 +70,7 @@ class OptimizerSpec:
     curvature: str | Callable[..., Any] | None = None
     search_space: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     settings_source: str = ""
+    step: str = ""
 
     def load_factory(self) -> Callable[..., Any]:
         """Import the optimizer's class."""
@@ -90,12 +94,7 @@ class OptimizerSpec:
             UsageError: A name that the optimizer lacks, a value of the wrong type, or a
                 hyperparameter without a default that is missing.
         """
-        factory, curvature = self.load_factory(), self.load_curvature()
-        own, open_ended = _signature(factory, skip_first=True)
-        own.pop("curvature", None)
-        if curvature is not None:
-            own |= _signature(curvature, skip_first=False)[0]
-        known = own | dict(self.defaults)
+        known, open_ended = self._known()
         for name, value in given.items():
             if name not in known and not open_ended:
                 raise unknown(f"hyperparameter of {self.name}:", name, known)
@@ -108,6 +107,35 @@ class OptimizerSpec:
                 f"give it with --set {missing[0]}=VALUE."
             )
         return describe(complete)
+
+    def settings(self) -> dict[str, Any]:
+        """Every hyperparameter with its default; ``None`` where it has none."""
+        known, _ = self._known()
+        empty = inspect.Parameter.empty
+        return describe({name: None if one is empty else one for name, one in known.items()})
+
+    def references(self, given: Mapping[str, Any]) -> list[Any]:
+        """The classes and functions that settings refer to.
+
+        Args:
+            given: The settings that differ from the defaults.
+
+        Raises:
+            UsageError: One cannot be imported.
+        """
+        known, _ = self._known()
+        found = [
+            construction.resolved(value, known.get(name))
+            for name, value in (dict(self.defaults) | dict(given)).items()
+        ]
+        return [one for one in found if callable(one)]
+
+    def _known(self) -> tuple[dict[str, Any], bool]:
+        """Hyperparameters with their defaults, and whether there may be any others."""
+        own, open_ended = construction.settings_of(self.load_factory())
+        own.pop("curvature", None)
+        curvature = self.load_curvature()
+        return own | _settings_of_curvature(curvature) | dict(self.defaults), open_ended
 
     def bind(
         self, model: "nn.Module", loss_fn: "nn.Module", hyperparameters: Mapping[str, Any]
@@ -129,9 +157,9 @@ class OptimizerSpec:
         factory, make_curvature = self.load_factory(), self.load_curvature()
         try:
             if make_curvature is None:
-                optimizer = factory(model.parameters(), **settings)
+                optimizer = construction.construct(factory, model, settings)
             else:
-                names = _signature(make_curvature, skip_first=False)[0]
+                names = _settings_of_curvature(make_curvature)
                 curvature = make_curvature(**{k: settings.pop(k) for k in names if k in settings})
                 model, loss_fn = curvature.extend(model, loss_fn)
                 optimizer = factory(model.named_parameters(), curvature=curvature, **settings)
@@ -153,8 +181,14 @@ class OptimizerSpec:
 
 
 def describe(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings as they can be recorded: what is not plain as its ``repr``."""
-    return {name: value if _is_plain(value) else repr(value) for name, value in settings.items()}
+    """Settings as they can be recorded: classes and functions as references, else a ``repr``."""
+    return {name: value if _is_plain(value) else _named(value) for name, value in settings.items()}
+
+
+def _named(value: Any) -> str:
+    if isinstance(value, type) or inspect.isfunction(value):
+        return f"{value.__module__}:{value.__qualname__}"
+    return repr(value)
 
 
 def _require_optimizer(name: str, optimizer: Any) -> None:
@@ -172,16 +206,10 @@ def _load(target: str | Callable[..., Any]) -> Callable[..., Any]:
     return load_reference(target) if isinstance(target, str) else target
 
 
-def _signature(target: Callable[..., Any], *, skip_first: bool) -> tuple[dict[str, Any], bool]:
-    """Parameters of a factory with their defaults, and whether it takes any others."""
-    try:
-        parameters = list(inspect.signature(target).parameters.values())[1 if skip_first else 0 :]
-    except ValueError:
-        raise UsageError(f"{target!r} is no optimizer: it tells no parameters.") from None
-    keywords = {
-        p.name: p.default for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
-    }
-    return keywords, any(p.kind is p.VAR_KEYWORD for p in parameters)
+def _settings_of_curvature(curvature: Callable[..., Any] | None) -> dict[str, Any]:
+    """The settings of a curvature with their defaults; none without one."""
+    found = [] if curvature is None else construction.signature(curvature)
+    return {p.name: p.default for p in found if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
 
 
 def _is_plain(value: Any) -> bool:

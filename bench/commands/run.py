@@ -40,6 +40,7 @@ def run(
         ),
     ] = None,
     setting: shared.Setting = None,
+    step: shared.Step = None,
     seeds: shared.Seeds = "3",
     iterations: Annotated[
         int | None,
@@ -124,6 +125,7 @@ def run(
             setting or [],
             settings.parse_seeds(seeds),
             lambda name: processes.call(tasks.describe, replace(base, optimizer=name), name),
+            step or [],
         )
         outcome = compare(
             specs,

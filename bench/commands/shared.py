@@ -27,6 +27,15 @@ Setting = Annotated[
 BatchSize = Annotated[
     int | None, typer.Option(help="Mini-batch size; the problem's own by default.")
 ]
+Step = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--step",
+        metavar="[LABEL=]HOW",
+        help="How steps are taken, where the optimizer does not tell: plain, closure, "
+        "backward_then_closure (SAM), loss, create_graph, or two as in closure+create_graph.",
+    ),
+]
 Seeds = Annotated[
     str, typer.Option(metavar="N|LIST", help="How many seeds (3: 0, 1, 2), or which: 5,7 or 10-14.")
 ]

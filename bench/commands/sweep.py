@@ -45,6 +45,7 @@ def sweep(
         ),
     ] = None,
     setting: shared.Setting = None,
+    step: shared.Step = None,
     seeds: Annotated[
         str | None,
         typer.Option(metavar="N|LIST", help="How many seeds (3), or which: 5,7 or 10-14."),
@@ -121,6 +122,7 @@ def sweep(
         "optimizers": tuple(optimizer) if optimizer else None,
         "grid": tuple(grid) if grid else None,
         "settings": tuple(setting) if setting else None,
+        "steps": tuple(step) if step else None,
         "seeds": seeds,
         "iterations": iterations,
         "objective": objective,

@@ -18,6 +18,7 @@ from bench.support.text import in_words, plain, plural, shorten
 if TYPE_CHECKING:
     import pandas as pd
 
+HINT = "Hint: "  # begins a note of an exception that says what to do
 SCHEMA_VERSION = 3
 PHASES = ("data", "forward", "backward", "step")
 PHASE_COLUMNS = tuple(f"{phase}_s" for phase in PHASES)
@@ -161,13 +162,17 @@ class RunRecord:
 
     @property
     def reason(self) -> str:
-        """Why a run failed or could not be, in one line: the exception at a traceback's end."""
+        """Why a run failed or could not be, in one line: the exception at a traceback's end.
+
+        What a note of it, of the form ``Hint: ...``, says stands behind it in brackets.
+        """
         if self.status == "not_applicable":
             return " ".join(self.error.split())
         lines = self.error.splitlines()
         frames = [index for index, line in enumerate(lines) if line.startswith("  ")]
         rest = lines[frames[-1] + 1 :] if frames else lines
-        return rest[0] if rest else ""
+        hints = [line[len(HINT) :] for line in rest[1:] if line.startswith(HINT)]
+        return " ".join([*rest[:1], *(f"({hint})" for hint in hints)])
 
     @property
     def ended(self) -> str:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.errors import UsageError, unknown
+from bench.runs import stepping
 from bench.runs.spec import RunSpec
-from optimizers import OPTIMIZERS, REGISTRY
+from optimizers import OPTIMIZERS, REGISTRY, construction
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Facts:
     """What is to be known of an optimizer before there are runs.
 
     Attributes:
-        defaults: Its hyperparameters.
+        defaults: Its hyperparameters; ``None`` of one without a default.
         search_space: The grid that a sweep tries where none is given.
     """
 
@@ -35,7 +36,7 @@ class Facts:
 def facts_here(optimizer: str) -> Facts:
     """What is to be known of an optimizer, which is imported here for that."""
     spec = REGISTRY.get(optimizer)
-    return Facts(defaults=spec.hyperparameters({}), search_space=spec.search_space)
+    return Facts(defaults=spec.settings(), search_space=spec.search_space)
 
 
 AskFacts = Callable[[str], Facts]
@@ -47,6 +48,7 @@ def comparison_specs(
     assignments: Sequence[str],
     seeds: Sequence[int],
     facts: AskFacts = facts_here,
+    steps: Sequence[str] = (),
 ) -> list[RunSpec]:
     """The runs of a comparison, seed by seed, so that drift of the machine hits all labels.
 
@@ -56,11 +58,13 @@ def comparison_specs(
         assignments: ``[LABEL.]KEY=VALUE``.
         seeds: The seeds.
         facts: Is asked for the hyperparameters of an optimizer, by its name.
+        steps: ``[LABEL=]HOW``; see :func:`parse_steps`.
 
     Raises:
         UsageError: An option that cannot be read, or that names nothing.
     """
     entries = parse_optimizers(optimizers or list(OPTIMIZERS))
+    taken = parse_steps(steps, entries)
     settings = parse_settings(assignments, entries, facts)
     return [
         replace(
@@ -68,6 +72,7 @@ def comparison_specs(
             optimizer=entry.optimizer,
             label=entry.label,
             hyperparameters=settings[entry.label],
+            step=taken[entry.label],
             seed=seed,
         )
         for seed in seeds
@@ -152,6 +157,22 @@ def parse_settings(
     return settings
 
 
+def parse_steps(options: Sequence[str], entries: Sequence[Entry]) -> dict[str, str]:
+    """Read ``[LABEL=]HOW``: how a label's step is taken, or all of them, by label.
+
+    Raises:
+        UsageError: A label that was not selected, or no way in which steps are taken.
+    """
+    steps = {entry.label: "" for entry in entries}
+    for option in options:
+        label, separator, how = (part.strip() for part in option.rpartition("="))
+        stepping.parse(how)
+        if separator and label not in steps:
+            raise unknown("label", label, steps)
+        steps |= {label: how} if separator else dict.fromkeys(steps, how)
+    return steps
+
+
 def takers(
     key: str, entries: Sequence[Entry], facts: AskFacts = facts_here
 ) -> list[tuple[str, str]]:
@@ -179,6 +200,8 @@ def takers(
 def parse_value(text: str) -> Any:
     """Read a number, ``true``, ``false``, ``none``, a comma-separated tuple, or else a word."""
     text = text.strip()
+    if construction.is_reference(text):  # its settings have commas of their own
+        return text
     if "," in text:
         return tuple(parse_value(part) for part in text.strip("()[]").split(",") if part.strip())
     named: Mapping[str, Any] = {"true": True, "false": False, "none": None, "null": None}

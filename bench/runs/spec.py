@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from bench.errors import UsageError, unknown
+from bench.runs import stepping
 from optimizers.spec import OptimizerSpec
 
 DTYPES = ("float32", "float64")
@@ -42,6 +43,8 @@ class RunSpec:
         curvature_every: Iterations between observations of the curvature diagonal, outside the
             clock; the first iteration and the last of ``iterations`` are observed too; 0 for none.
             Optimizers without a diagonal have nothing to observe.
+        step: How the optimizer's step is taken; see :mod:`bench.runs.stepping`. If empty, as its
+            spec, its class or the signature of its ``step`` tells.
         warmup: Iterations on a model that is thrown away, before anything is timed; ``None``: until
             two in a row take about as long. It decides times and no loss.
         data_root: Folder with data sets in torchvision's layout, or ``None`` to look for them.
@@ -64,6 +67,7 @@ class RunSpec:
     eval_every: int = 50
     eval_first: bool = True
     curvature_every: int = 20
+    step: str = ""
     warmup: int | None = None
     data_root: str | None = None
     role: Role = "training"
@@ -97,6 +101,8 @@ class RunSpec:
             )
         if self.warmup is not None and self.warmup < 0:
             raise UsageError(f"warmup={self.warmup} is not valid: it is a whole number >= 0.")
+        if self.step:
+            stepping.parse(self.step)
         if self.seed < 0:
             raise UsageError(f"seed={self.seed} is not valid: it is a whole number >= 0.")
         if self.dtype not in DTYPES:

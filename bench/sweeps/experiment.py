@@ -28,6 +28,7 @@ class Experiment:
         optimizers: ``[LABEL=]NAME``.
         grid: ``[LABEL.]KEY=VALUES``; see ``bench.sweeps.grid``.
         settings: ``[LABEL.]KEY=VALUE``, the same in all cells.
+        steps: ``[LABEL=]HOW``, how steps are taken; see ``bench.runs.stepping``.
         seeds: How many, or which.
         iterations: Budget of a run.
         objective: What settings are judged by; see ``bench.sweeps.objective``.
@@ -44,6 +45,7 @@ class Experiment:
     optimizers: tuple[str, ...] = ("diag_ggn_mc",)
     grid: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
     seeds: str = "3"
     iterations: int = TUTORIAL_ITERATIONS
     objective: str = "val_loss"
@@ -83,7 +85,10 @@ class Experiment:
     @property
     def digest(self) -> str:
         """Hash of the definition: the same sweep goes on in the same file."""
-        text = json.dumps(dataclasses.asdict(self), sort_keys=True)
+        fields = dataclasses.asdict(self)
+        if not self.steps:  # sweeps from before there were any keep their names
+            del fields["steps"]
+        text = json.dumps(fields, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
     @property
@@ -115,12 +120,14 @@ class Arm:
     Attributes:
         label: The label.
         optimizer: Its optimizer.
+        step: How its steps are taken; empty if it tells.
         fixed: Settings that all cells share.
         axes: What is swept.
     """
 
     label: str
     optimizer: str
+    step: str = ""
     fixed: Mapping[str, Any] = field(default_factory=dict)
     axes: Mapping[str, Axis] = field(default_factory=dict)
 
@@ -177,6 +184,7 @@ def arms(experiment: Experiment, facts: AskFacts = facts_here) -> list[Arm]:
     """
     entries = options.parse_optimizers(experiment.optimizers)
     fixed = options.parse_settings(experiment.settings, entries, facts)
+    steps = options.parse_steps(experiment.steps, entries)
     axes = axes_by_label(experiment.grid, entries, facts)
     for label, names in axes.items():
         if both := names.keys() & fixed[label].keys():
@@ -187,6 +195,12 @@ def arms(experiment: Experiment, facts: AskFacts = facts_here) -> list[Arm]:
             f"({', '.join(axes)} has no registered search space)."
         )
     return [
-        Arm(label=e.label, optimizer=e.optimizer, fixed=fixed[e.label], axes=axes[e.label])
+        Arm(
+            label=e.label,
+            optimizer=e.optimizer,
+            step=steps[e.label],
+            fixed=fixed[e.label],
+            axes=axes[e.label],
+        )
         for e in entries
     ]

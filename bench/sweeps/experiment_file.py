@@ -6,7 +6,7 @@ from typing import Any
 from bench.errors import UsageError, unknown
 
 _YAML_KEYS = {
-    "problem", "optimizers", "grid", "set", "seeds", "iterations", "objective", "strategy",
+    "problem", "optimizers", "grid", "set", "step", "seeds", "iterations", "objective", "strategy",
     "trials", "batch_size", "device", "dtype", "curvature_every",
 }  # fmt: skip
 
@@ -18,9 +18,10 @@ _UNSET = ("", "null", "~")
 def read_yaml(path: Path) -> tuple[dict[str, Any], str]:
     """Read a sweep from a YAML file.
 
-    The keys are the fields of :class:`Experiment`, with ``set`` for ``settings``. ``optimizers``
-    is a name, a list of ``[LABEL=]NAME``, or names by label; ``grid`` and ``set`` are mappings from
-    ``[LABEL.]KEY`` to what the options take, or to lists.
+    The keys are the fields of :class:`Experiment`, with ``set`` for ``settings`` and ``step`` for
+    ``steps``. ``optimizers`` is a name, a list of ``[LABEL=]NAME``, or names by label; ``grid`` and
+    ``set`` are mappings from ``[LABEL.]KEY`` to what the options take, or to lists; ``step`` is a
+    way to take steps, or such ways by label.
 
     Returns:
         Fields of :class:`Experiment`, and the file's text.
@@ -47,7 +48,7 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], str]:
     try:
         if "optimizers" in fields:
             fields["optimizers"] = _optimizers(fields["optimizers"])
-        for key, name in (("grid", "grid"), ("set", "settings")):
+        for key, name in (("grid", "grid"), ("set", "settings"), ("step", "steps")):
             if key in fields:
                 fields[name] = _assignments(key, fields.pop(key))
         if "seeds" in fields:
@@ -100,6 +101,8 @@ def _optimizers(value: Any) -> tuple[str, ...]:
 
 
 def _assignments(key: str, value: Any) -> tuple[str, ...]:
+    if key == "step" and isinstance(value, str):
+        return (value,)
     if not isinstance(value, dict):
         raise UsageError(f"{key} is to be a mapping, as in '{key}: {{damping: 0.1}}'.")
     return tuple(f"{name}={_written(str(name), item)}" for name, item in value.items())

@@ -116,8 +116,8 @@ def read(path: Path) -> SweepRecord:
         if document["schema_version"] != SCHEMA_VERSION:
             raise ValueError(f"its schema is version {document['schema_version']!r}")
         facts: dict[str, Any] = dict(document["experiment"])
-        for name in ("optimizers", "grid", "settings"):
-            facts[name] = tuple(facts[name])
+        for name in ("optimizers", "grid", "settings", "steps"):
+            facts[name] = tuple(facts.get(name, ()) if name == "steps" else facts[name])
         cells = [
             (
                 Cell(
@@ -169,6 +169,7 @@ def _arm(facts: Mapping[str, Any]) -> Arm:
     return Arm(
         label=facts["label"],
         optimizer=facts["optimizer"],
+        step=facts.get("step", ""),
         fixed=_settings(facts["fixed"]),
         axes=axes,
     )

@@ -99,9 +99,11 @@ def _digest(facts: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_LENGTH]
 
 
-def parts_of(optimizer: OptimizerSpec) -> list[Any]:
-    """What decides how an optimizer steps: its factory, and its curvature if it has one."""
+def parts_of(optimizer: OptimizerSpec, settings: Mapping[str, Any] | None = None) -> list[Any]:
+    """What decides how an optimizer steps: its factory, its curvature, what settings refer to."""
     parts = [optimizer.load_factory(), optimizer.load_curvature()]
+    if hasattr(optimizer, "references"):  # not in an older revision ('optbench regress')
+        parts += optimizer.references(settings or {})
     return [part for part in parts if part is not None]
 
 

@@ -2,15 +2,17 @@
 
 import contextlib
 import functools
-import inspect
-from collections.abc import Callable, Iterator
-from typing import Any
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from bench.problems.data import TensorData, batch_indices
 from bench.problems.problem import accuracy
+from bench.runs import stepping
+from bench.runs.record import HINT
 from bench.training.clock import BACKWARD, FORWARD, STEP, PhaseClock
 from bench.training.identity import state_digest
 from bench.training.prepare import Prepared
@@ -24,12 +26,12 @@ class Training:
     """A fresh model with its optimizer and its batches, the same for every build of a seed.
 
     An iteration is :meth:`draw`, :meth:`forward`, :meth:`backward`, :meth:`step`, :meth:`judge`;
-    :attr:`iterate` runs them under the clock. An optimizer whose step needs a closure runs
-    forward and backward inside its step: then only :attr:`iterate` applies.
+    :attr:`iterate` runs them under the clock. An optimizer of the protocol ``closure`` runs forward
+    and backward inside its step: then only :attr:`iterate` applies.
 
     Attributes:
         bound: Model, loss and optimizer.
-        needs_closure: Whether the optimizer's step needs a closure, as with L-BFGS.
+        needs_closure: Whether the optimizer's step does all through a closure, as L-BFGS's.
         iterate: Runs one iteration under the clock.
         losses: Mini-batch losses on the device, in order; whoever reads them empties it.
         accuracies: Mini-batch accuracies, likewise, or outputs and targets that they are made of
@@ -73,15 +75,20 @@ class Training:
         self._clock, self._metric = clock, problem.batch_metric
         self._model, self._loss_fn = self.bound.model, self.bound.loss_fn
         self._optimizer, self._context = self.bound.optimizer, self.bound.backward_context
+        self._enter_mode("train")
         self._inputs = self._targets = self._outputs = self._loss = _NOTHING
         self.losses: list[Tensor] = []
         self.accuracies: list[Tensor | tuple[Tensor, Tensor]] = []
-        self.needs_closure = _needs_closure(self._optimizer)
-        # 'optimizers' may be an older revision's here ('optbench regress'), and know it not.
+        # 'optimizers' may be an older revision's here ('optbench regress'), and know neither.
+        own = getattr(prepared.optimizer, "step", "")
         takes_evaluation = getattr(self.bound, "takes_evaluation", False)
+        self._label = spec.label
+        self._stepping = stepping.of(self._optimizer, spec.step, own)
+        self.needs_closure = self._stepping.protocol == "closure"
         self._step_arguments: dict[str, Any] = (
             {"evaluate": self._evaluate} if takes_evaluation else {}
         )
+        self._take_step = self._stepper()
         self.iterate: Callable[[], None] = (
             self._iterate_with_closure if self.needs_closure else self._iterate
         )
@@ -99,11 +106,21 @@ class Training:
     def backward(self) -> None:
         """Differentiate, and compute the curvature if the optimizer needs one: ``backward``."""
         with self._context():
-            self._loss.backward()
+            if not self._stepping.create_graph:
+                self._loss.backward()
+                return
+            with warnings.catch_warnings():  # that it leaks, which zero_grad prevents
+                warnings.filterwarnings("ignore", message="Using backward.. with create_graph")
+                self._loss.backward(create_graph=True)
 
     def step(self) -> None:
-        """Update the parameters: the phase ``step``."""
-        self._optimizer.step(**self._step_arguments)
+        """Update the parameters: the phase ``step``, but for what a closure does in it."""
+        try:
+            self._take_step()
+        except Exception as error:
+            if hint := stepping.hint(error, self._stepping, self._label):
+                error.add_note(HINT + hint)
+            raise
 
     def judge(self) -> None:
         """Note the mini-batch's accuracy and let its graph go; outside the clock."""
@@ -126,6 +143,32 @@ class Training:
         return torch.stack(each).double().tolist() if each else []
 
     @contextlib.contextmanager
+    def evaluating(self, *, stepped: bool) -> Iterator[None]:
+        """Have the model as it is judged: it, and an optimizer that averages, in evaluation mode.
+
+        Afterwards parameters and the optimizer's tensors are what they were, bit for bit, also
+        where the optimizer's way there and back rounds.
+
+        Args:
+            stepped: Whether there was a step: before it, an optimizer has averaged nothing.
+        """
+        training, switching = self._model.training, stepped and _has_modes(self._optimizer)
+        state = [*self._optimizer.state.values(), *self._optimizer.param_groups]
+        kept = {one: one.detach().clone() for one in _tensors(state)} if switching else {}
+        self._model.eval()
+        try:
+            if switching:
+                self._enter_mode("eval")
+            yield
+        finally:
+            if switching:
+                self._enter_mode("train")
+            with torch.no_grad():
+                for tensor, before in kept.items():
+                    tensor.copy_(before)
+            self._model.train(training)
+
+    @contextlib.contextmanager
     def within(self, phase: str, around: Callable[[Callable[[], None]], None]) -> Iterator[None]:
         """Run a phase within something else for a while, as within a count or beside a delay.
 
@@ -145,6 +188,47 @@ class Training:
         outputs = self._model(self._inputs)
         return self._loss_fn(outputs, self._targets), outputs
 
+    def _enter_mode(self, mode: Literal["train", "eval"]) -> None:
+        """Enter a mode, if the optimizer has them."""
+        if _has_modes(self._optimizer):
+            getattr(self._optimizer, mode)()
+
+    def _stepper(self) -> Callable[[], Any]:
+        """What takes a step by the optimizer's protocol."""
+        step: Callable[..., Any] = self._optimizer.step
+        protocol, arguments = self._stepping.protocol, self._step_arguments
+        handed: Callable[[], Any]
+        if protocol == "plain":
+            return lambda: step(**arguments)
+        if protocol != "loss":
+            name, handed = "closure", lambda: self._closure
+        elif stepping.takes(self._optimizer, "loss"):
+            name, handed = "loss", lambda: self._loss.detach()
+        else:
+            name, handed = "closure", lambda: self._loss.item
+        if stepping.by_keyword(self._optimizer, name):
+            return lambda: step(**{name: handed()}, **arguments)
+        return lambda: step(handed(), **arguments)
+
+    def _closure(self) -> Tensor:
+        """Evaluate and differentiate within a step, in the phases ``forward`` and ``backward``.
+
+        What is noted and judged is the mini-batch where the step began.
+        """
+        begun, clock = (self._outputs, self._loss), self._clock
+        with torch.enable_grad():
+            outer = clock.switch(FORWARD)
+            self.forward()
+            loss = self._loss
+            if begun[0] is _NOTHING:
+                self.losses.append(loss.detach())
+            clock.switch(BACKWARD)
+            self.backward()
+            clock.switch(outer)
+        if begun[0] is not _NOTHING:
+            self._outputs, self._loss = begun
+        return loss
+
     def _iterate(self) -> None:
         clock = self._clock
         clock.start()
@@ -160,37 +244,28 @@ class Training:
         self.judge()
 
     def _iterate_with_closure(self) -> None:
-        clock, calls = self._clock, 0
+        clock = self._clock
         clock.start()
         self.draw()
-
-        def closure() -> Tensor:
-            nonlocal calls
-            outer = clock.switch(FORWARD)
-            self.forward()
-            calls += 1
-            if calls == 1:  # the loss and the accuracy at the point where the step began
-                self.losses.append(self._loss.detach())
-                first_outputs.append(self._outputs)
-            clock.switch(BACKWARD)
-            self.backward()
-            clock.switch(outer)
-            return self._loss
-
-        first_outputs: list[Tensor] = []
         clock.switch(STEP)
-        self._optimizer.step(closure, **self._step_arguments)  # type: ignore[arg-type]
+        self.step()
         clock.stop()
-        if not calls:
+        if self._outputs is _NOTHING:
             raise RuntimeError(f"{type(self._optimizer).__name__}.step did not call its closure")
-        self._outputs = first_outputs[0]
         self.judge()
 
 
-def _needs_closure(optimizer: torch.optim.Optimizer) -> bool:
-    """Whether ``step`` cannot be called without a closure."""
-    parameters = inspect.signature(optimizer.step).parameters.values()
-    return any(
-        p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-        for p in parameters
-    )
+def _has_modes(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether an optimizer judges other weights than it trains, as schedule-free ones do."""
+    return all(callable(getattr(optimizer, mode, None)) for mode in ("train", "eval"))
+
+
+def _tensors(values: Iterable[Any]) -> Iterator[Tensor]:
+    """All tensors in nested lists and mappings."""
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, Mapping):
+            yield from _tensors(value.values())
+        elif isinstance(value, (list, tuple)):
+            yield from _tensors(value)

@@ -30,7 +30,7 @@ from bench.training.iteration import Training
 from bench.training.prepare import Prepared, prepare
 from bench.training.seeding import global_state_kept
 from optimizers.curvature.statistics import Observed, curvature_statistics
-from optimizers.spec import BoundOptimizer, describe
+from optimizers.spec import describe
 
 BLOCK = 50
 _WARM_AT_MOST, _WARM_WITHIN = 10, 1.2
@@ -289,7 +289,7 @@ class _Loop:
     def _train_until_spent(self, training: Training) -> None:
         spec, bound, iterate = self._spec, training.bound, training.iterate
         self._reset_peak()
-        if self._spec.eval_first and self._evaluate(bound, 0):
+        if self._spec.eval_first and self._evaluate(training, 0):
             return
         done = 0
         while spec.iterations is None or done < spec.iterations:
@@ -308,10 +308,10 @@ class _Loop:
                     break
             if spec.eval_every and done % spec.eval_every == 0:
                 self._read_block()
-                if self._evaluate(bound, done):
+                if self._evaluate(training, done):
                     return
         self._read_block()
-        self._evaluate(bound, done)
+        self._evaluate(training, done)
         final = self.evaluations[-1].values() if self.evaluations else ()
         if not all(math.isfinite(value) for value in final):
             raise _DivergenceError(done)
@@ -355,18 +355,16 @@ class _Loop:
         if diverged:
             raise _DivergenceError(first + finite.index(False))
 
-    def _evaluate(self, bound: BoundOptimizer, done: int) -> bool:
+    def _evaluate(self, training: Training, done: int) -> bool:
         """Evaluate outside the clock; tell whether the target of ``until`` is reached."""
         if not self._spec.eval_every:
             return False
         if self.evaluations and self.evaluations[-1]["iteration"] == done:
             return False
         self._note_peak()
-        training = bound.model.training
-        bound.model.eval()
-        with torch.no_grad():
+        bound = training.bound
+        with training.evaluating(stepped=done > 0), torch.no_grad():
             metrics = self._problem.evaluate(bound.model, bound.loss_fn, self._held_out)
-        bound.model.train(training)
         if lacking := self._problem.metrics.keys() - metrics.keys():
             raise RuntimeError(f"the evaluation of {self._spec.problem} lacks {sorted(lacking)}")
         row = {"iteration": float(done), "seconds": self._clocked_s}

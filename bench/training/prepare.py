@@ -1,6 +1,6 @@
 """From a ``RunSpec`` to a run that can begin: names resolved, values checked, identity known."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any, TypeVar
@@ -64,7 +64,7 @@ class Prepared:
         Raises:
             UsageError: A file was edited after this process had imported it.
         """
-        return _sources(self.optimizer, self.builder)
+        return _sources(self.optimizer, self.asked.hyperparameters, self.builder)
 
     @cached_property
     def start(self) -> str:
@@ -138,14 +138,17 @@ def prepare(spec: RunSpec, *, checked: bool = True) -> Prepared:
     return prepared
 
 
-def _sources(optimizer: OptimizerSpec, builder: Callable[..., Problem]) -> dict[str, str]:
-    return following.project() | identity.sources([*identity.parts_of(optimizer), builder])
+def _sources(
+    optimizer: OptimizerSpec, settings: Mapping[str, Any], builder: Callable[..., Problem]
+) -> dict[str, str]:
+    parts = identity.parts_of(optimizer, settings)
+    return following.project() | identity.sources([*parts, builder])
 
 
 def sources_of(spec: RunSpec) -> dict[str, str]:
     """What the code of a run consists of, by name, without building anything."""
     _, problem_spec = _find(PROBLEM_REGISTRY, spec.problem)
-    return _sources(optimizer_of(spec)[1], problem_spec.load_builder())
+    return _sources(optimizer_of(spec)[1], spec.hyperparameters, problem_spec.load_builder())
 
 
 def optimizer_of(spec: RunSpec) -> tuple[str, OptimizerSpec]:

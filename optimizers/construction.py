@@ -1,0 +1,126 @@
+"""What an optimizer's constructor receives: what its parameters are called.
+
+The first is what it trains, by its name: ``params`` (and any other name) a list of the parameters,
+``named_parameters`` a list of them with their names, ``model`` the model itself, ``optimizer`` or
+``base_optimizer`` an optimizer of them, which is a setting. Of the others those so called are given
+likewise if they have no default; all else are settings.
+
+A setting may be a reference, ``package.module:Class``, and one with settings of its own,
+``package.module:Class(lr=0.1)``: it is imported where the setting's default is not a text.
+"""
+
+import ast
+import functools
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from optimizers.errors import UsageError
+from optimizers.plugins import load_reference
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_SUPPLIED: Mapping[str, Callable[["nn.Module"], Any]] = {
+    "params": lambda model: list(model.parameters()),
+    "parameters": lambda model: list(model.parameters()),
+    "named_parameters": lambda model: list(model.named_parameters()),
+    "named_params": lambda model: list(model.named_parameters()),
+    "model": lambda model: model,
+    "module": lambda model: model,
+}
+_WRAPPED = ("optimizer", "base_optimizer")
+_REFERENCE = re.compile(r"([A-Za-z_][\w.]*:[A-Za-z_][\w.]*)(\(.*\))?")
+
+
+def signature(factory: Callable[..., Any]) -> list[inspect.Parameter]:
+    """The parameters of a factory.
+
+    Raises:
+        UsageError: It tells none.
+    """
+    try:
+        return list(inspect.signature(factory).parameters.values())
+    except ValueError:
+        raise UsageError(f"{factory!r} is no optimizer: it tells no parameters.") from None
+
+
+def settings_of(factory: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
+    """The settings of an optimizer with their defaults, and whether it takes any others.
+
+    One without a default has ``inspect.Parameter.empty``.
+    """
+    found = signature(factory)
+    named = {
+        p.name: p.default
+        for index, p in enumerate(found)
+        if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+        and (p.name in _WRAPPED if index == 0 else not _is_supplied(p))
+    }
+    return named, any(p.kind is p.VAR_KEYWORD for p in found)
+
+
+def construct(factory: Callable[..., Any], model: "nn.Module", settings: Mapping[str, Any]) -> Any:
+    """Build an optimizer of a model.
+
+    Args:
+        factory: Its class, or a callable like one.
+        model: The model.
+        settings: Its settings.
+
+    Raises:
+        UsageError: A reference that cannot be imported, or is none where one is needed.
+    """
+    defaults, _ = settings_of(factory)
+    given = {name: resolved(value, defaults.get(name)) for name, value in settings.items()}
+    first, *others = signature(factory)
+    trained = _SUPPLIED.get(first.name, _SUPPLIED["params"])(model)
+    if first.name in _WRAPPED:
+        inner = given.pop(first.name)
+        if not callable(inner):
+            raise UsageError(
+                f"{first.name}={inner!r} is not valid: it is package.module:Class, with settings "
+                "as in torch.optim:SGD(lr=0.1)."
+            )
+        trained = construct(inner, model, {})
+    given |= {p.name: _SUPPLIED[p.name](model) for p in others if _is_supplied(p)}
+    if first.kind is first.KEYWORD_ONLY:
+        return factory(**{first.name: trained}, **given)
+    return factory(trained, **given)
+
+
+def resolved(value: Any, default: Any = None) -> Any:
+    """A setting as the constructor receives it: what a reference refers to, or the value itself.
+
+    Raises:
+        UsageError: It cannot be imported, or the settings in it cannot be read.
+    """
+    if not is_reference(value) or isinstance(default, str):
+        return value
+    match = _REFERENCE.fullmatch(value)
+    assert match is not None
+    target = load_reference(match[1])
+    if match[2] is None:
+        return target
+    try:
+        call = ast.parse(f"f{match[2]}", mode="eval").body
+        assert isinstance(call, ast.Call)
+        settings = {str(one.arg): ast.literal_eval(one.value) for one in call.keywords}
+        if call.args or None in (one.arg for one in call.keywords):
+            raise ValueError
+    except (SyntaxError, ValueError):
+        raise UsageError(
+            f"'{value}' is not valid: its settings are written as in torch.optim:SGD(lr=0.1)."
+        ) from None
+    return functools.partial(target, **settings)
+
+
+def is_reference(value: object) -> bool:
+    """Whether a setting has the form of a reference."""
+    return isinstance(value, str) and _REFERENCE.fullmatch(value) is not None
+
+
+def _is_supplied(parameter: inspect.Parameter) -> bool:
+    """Whether a parameter other than the first is no setting."""
+    return parameter.name in _SUPPLIED and parameter.default is parameter.empty
