@@ -16,7 +16,7 @@ from optimizers import OPTIMIZERS, OptimizerSpec
 CPU = torch.device("cpu")
 
 
-def trained(optimizer: str, **fields: Any) -> tuple[Training, PhaseClock[Any]]:
+def trained(optimizer: str | OptimizerSpec, **fields: Any) -> tuple[Training, PhaseClock[Any]]:
     spec = RunSpec(problem="quadratic", optimizer=optimizer, iterations=1, device="cpu", **fields)
     prepared, clock = prepare(spec), phase_clock(CPU)
     train = prepared.problem.train.to(CPU, torch.float32)
@@ -144,3 +144,171 @@ def test_any_optimizer_may_ask_for_evaluations(monkeypatch: pytest.MonkeyPatch) 
     assert isinstance(optimizer, Evaluating)
     # The quadratic's batch is all its data: what the step led to is where the next one begins.
     assert optimizer.losses[0] == pytest.approx(training.losses[1].item(), rel=1e-6)
+
+
+class SAM(torch.optim.SGD):
+    """Sharpness-aware minimisation in the manner of its authors' own repository."""
+
+    step_protocol = "backward_then_closure"
+
+    def __init__(self, params: Any, lr: float = 0.05, rho: float = 0.05) -> None:
+        super().__init__(params, lr=lr)
+        self.rho = rho
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        assert closure is not None, "SAM needs a closure"
+        ascent = []
+        for p in self.param_groups[0]["params"]:
+            ascent.append(self.rho * p.grad / p.grad.norm())
+            p.add_(ascent[-1])
+        closure()
+        for p, moved in zip(self.param_groups[0]["params"], ascent, strict=True):
+            p.sub_(moved)
+        super().step()
+
+
+class Polyak(torch.optim.SGD):
+    """Steps by the loss, which it is handed."""
+
+    def step(self, loss: Any) -> None:  # type: ignore[override]
+        norm = sum(float((p.grad**2).sum()) for p in self.param_groups[0]["params"])
+        self.param_groups[0]["lr"] = float(loss) / norm
+        super().step()
+
+
+class PolyakByClosure(Polyak):
+    """The same, which calls what gives it the loss."""
+
+    step_protocol = "loss"
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        super().step(closure())
+
+
+class Curved(torch.optim.SGD):
+    """Preconditions with |H g|, by differentiating the gradient."""
+
+    step_protocol = "create_graph"
+
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        (p,) = self.param_groups[0]["params"]
+        (curved,) = torch.autograd.grad(p.grad, p, grad_outputs=p.grad.detach())
+        with torch.no_grad():
+            p.sub_(0.01 * p.grad / (curved.abs() + 1))
+
+
+def by_hand(training: Training, optimizer: torch.optim.Optimizer, kind: type) -> list[Tensor]:
+    """Four iterations as the documentation of such optimizers has them; the losses."""
+    model, loss_fn, losses = training.bound.model, training.bound.loss_fn, []
+    for _ in range(4):
+        training.draw()
+        optimizer.zero_grad()
+        loss = loss_fn(model(training._inputs), training._targets)
+        losses.append(loss.detach())
+        loss.backward(create_graph=kind is Curved)
+
+        def closure() -> Any:
+            optimizer.zero_grad()
+            with torch.enable_grad():
+                again = loss_fn(model(training._inputs), training._targets)
+            again.backward()
+            return again
+
+        if kind is SAM:
+            optimizer.step(closure)
+        elif kind is Curved:
+            optimizer.step()
+        else:
+            value = loss.detach()
+            step: Callable[[Any], Any] = optimizer.step
+            step(value if kind is Polyak else value.item)
+    return losses
+
+
+@pytest.mark.filterwarnings("ignore:Using backward.. with create_graph")
+@pytest.mark.parametrize("kind", [SAM, Polyak, PolyakByClosure, Curved])
+def test_steps_are_those_of_a_loop_by_hand(kind: type[torch.optim.Optimizer]) -> None:
+    spec = OptimizerSpec(name="mine", factory=kind)
+    whole, clock = trained(spec)
+    for _ in range(4):
+        whole.iterate()
+    other, _ = trained(spec)
+    losses = by_hand(other, other.bound.optimizer, kind)
+    assert [x.item() for x in whole.losses] == [x.item() for x in losses]
+    for found, reference in zip(parameters(whole), parameters(other), strict=True):
+        assert torch.equal(found, reference)
+    assert len(clock.read()) == 4
+
+
+class Optional(torch.optim.SGD):
+    """Needs the closure that its signature calls optional, with gradients as it finds them."""
+
+    def __init__(self, params: Any) -> None:
+        super().__init__(params, lr=0.01)
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        if closure is None:
+            raise RuntimeError("no closure")
+        closure()
+        super().step()
+
+
+def test_a_closure_is_given_where_it_is_asked_for_with_gradients() -> None:
+    spec = OptimizerSpec(name="mine", factory=Optional)
+    with pytest.raises(RuntimeError, match="no closure") as caught:
+        trained(spec)[0].iterate()
+    assert (
+        "Hint: if its step needs a closure, give --step mine=closure" in caught.value.__notes__[0]
+    )
+    training, _ = trained(spec, step="closure")
+    training.iterate()
+    plain, _ = trained("torch.optim:SGD", hyperparameters={"lr": 0.01})
+    plain.iterate()
+    assert torch.equal(parameters(training)[0], parameters(plain)[0])
+
+
+class Averaging(torch.optim.SGD):
+    """Judged at an average of its weights, with a way there and back that rounds."""
+
+    def __init__(self, params: Any) -> None:
+        super().__init__(params, lr=0.01)
+        self.modes: list[str] = []
+
+    def train(self) -> None:
+        self.modes.append("train")
+        if len(self.modes) > 1:
+            self._move(1 / 0.7)
+
+    def eval(self) -> None:
+        self.modes.append("eval")
+        self._move(0.7)
+
+    @torch.no_grad()
+    def _move(self, factor: float) -> None:
+        for p in self.param_groups[0]["params"]:
+            p.mul_(factor)
+            self.state[p]["seen"].mul_(factor)
+
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        super().step()
+        for p in self.param_groups[0]["params"]:
+            self.state[p]["seen"] = p.detach().clone()
+
+
+def test_it_is_judged_in_its_own_mode_and_goes_on_bit_for_bit() -> None:
+    training, _ = trained(OptimizerSpec(name="mine", factory=Averaging))
+    optimizer = training.bound.optimizer
+    assert isinstance(optimizer, Averaging)
+    with training.evaluating(stepped=False):
+        assert optimizer.modes == ["train"]  # there is nothing to average yet
+    training.iterate()
+    before, (state,) = parameters(training), optimizer.state.values()
+    seen = state["seen"].clone()
+    with training.evaluating(stepped=True):
+        assert optimizer.modes == ["train", "eval"]
+        assert torch.equal(parameters(training)[0], before[0] * 0.7)
+    assert optimizer.modes == ["train", "eval", "train"]
+    assert torch.equal(parameters(training)[0], before[0])
+    assert torch.equal(state["seen"], seen)
