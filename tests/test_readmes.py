@@ -228,6 +228,12 @@ COMMANDS = {
     "optbench list optimizers": Small(
         "", ("Optimizers (-o) name what it is settings from", "diag_ggn_mc")
     ),
+    "optbench run -p mnist_logreg -o SAM=mysam:SAM,sgd --step SAM=backward_then_closure "
+    "--set SAM.base_optimizer=torch.optim:SGD --set SAM.lr=0.1": Small(
+        "optbench run -p mnist_logreg -o SAM=mysam:SAM,sgd --step SAM=backward_then_closure "
+        f"--set SAM.base_optimizer=torch.optim:SGD --set SAM.lr=0.1 {TINY}",
+        (HEADER, "SAM", COSTS, *END),
+    ),
     "optbench run -o sgd,mymodule:MyOptimizer --set MyOptimizer.lr=0.1": Small(
         f"optbench run -p mnist_logreg -o sgd,mymodule:MyOptimizer --set MyOptimizer.lr=0.1 {TINY}",
         (HEADER, "MyOptimizer", COSTS, *END),

@@ -4,19 +4,22 @@ import math
 from typing import Any
 
 import pytest
+import torch
 
 from bench.runs.settings import (
     Entry,
+    Facts,
     comparison_specs,
     parse_optimizers,
     parse_seeds,
     parse_settings,
+    parse_steps,
     parse_until,
     parse_value,
     setting_key,
 )
 from bench.runs.spec import RunSpec
-from optimizers import UsageError
+from optimizers import OptimizerSpec, UsageError
 
 
 def test_optimizers_with_and_without_labels() -> None:
@@ -126,6 +129,34 @@ def test_the_same_setting_has_the_same_key(one: Any, other: Any) -> None:
 )
 def test_other_settings_have_other_keys(one: Any, other: Any) -> None:
     assert setting_key(one) != setting_key(other)
+
+
+def test_a_reference_with_settings_is_one_value() -> None:
+    text = "torch.optim:SGD(lr=0.1, momentum=0.9)"
+    assert parse_value(text) == text
+    assert parse_value("a,b") == ("a", "b")
+
+
+def test_how_steps_are_taken_goes_to_a_label_or_to_all() -> None:
+    entries = [Entry("a", "sgd"), Entry("b", "adam")]
+    assert parse_steps([], entries) == {"a": "", "b": ""}
+    assert parse_steps(["b=closure"], entries) == {"a": "", "b": "closure"}
+    assert parse_steps(["loss", "a=plain"], entries) == {"a": "plain", "b": "loss"}
+    with pytest.raises(UsageError, match="Unknown label 'c'"):
+        parse_steps(["c=closure"], entries)
+    with pytest.raises(UsageError, match="step='closures' is not valid"):
+        parse_steps(["a=closures"], entries)
+
+
+def test_a_setting_without_a_default_is_given_by_its_name_alone() -> None:
+    def facts(_: str) -> Facts:
+        return Facts(defaults=OptimizerSpec(name="n", factory=Needs).settings(), search_space={})
+
+    class Needs(torch.optim.SGD):
+        def __init__(self, params: Any, lr: float) -> None:
+            super().__init__(params, lr=lr)
+
+    assert parse_settings(["lr=0.01"], [Entry("n", "n")], facts) == {"n": {"lr": 0.01}}
 
 
 def test_until() -> None:

@@ -71,3 +71,10 @@ def test_the_same_sweep_has_the_same_name() -> None:
     assert Experiment(seeds="3").name == Experiment(seeds="3").name
     assert Experiment(seeds="3").name != Experiment(seeds="4").name
     assert Experiment(problem="my.problem:moons").name.startswith("moons-")
+
+
+def test_ways_to_step_go_to_their_label_and_change_no_name_where_there_are_none() -> None:
+    assert Experiment().name == "mnist_cnn-e2720a95"  # as before there were any
+    swept = Experiment(optimizers=("a=sgd", "b=adam"), grid=("lr=0.1,1",), steps=("b=closure",))
+    assert [arm.step for arm in arms(swept)] == ["", "closure"]
+    assert swept.name != Experiment(optimizers=("a=sgd", "b=adam"), grid=("lr=0.1,1",)).name

@@ -41,6 +41,17 @@ def test_yaml_says_what_options_say(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("step", "steps"),
+    [("closure", ("closure",)), ("{a: closure, b: loss}", ("a=closure", "b=loss"))],
+)
+def test_ways_to_step_are_for_all_or_by_label(
+    tmp_path: Path, step: str, steps: tuple[str, ...]
+) -> None:
+    fields, _ = read_yaml(written(tmp_path, f"step: {step}"))
+    assert Experiment(**fields).steps == steps
+
+
 def test_nested_lists_are_written_as_pairs(tmp_path: Path) -> None:
     fields, _ = read_yaml(written(tmp_path, "grid: {betas: [[0.9, 0.9], [0.9, 0.99]]}"))
     assert fields["grid"] == ("betas=0.9,0.9;0.9,0.99;",)

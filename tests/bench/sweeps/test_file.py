@@ -1,6 +1,7 @@
 """The file of a sweep: what is written is read, found by name, and told where it is damaged."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,17 @@ def test_the_file_of_a_sweep_tells_all_about_it(tmp_path: Path) -> None:
     again = records.read(tmp_path / "sweeps" / f"{EXPERIMENT.name}.json")
     assert again == outcome.record
     assert (again.yaml, again.command) == ("grid: x", "optbench sweep x.yaml")
+
+
+def test_ways_to_step_come_back_and_older_files_have_none(tmp_path: Path) -> None:
+    outcome, _, _ = swept(tmp_path, replace(EXPERIMENT, steps=("plain",)))
+    (path,) = (tmp_path / "sweeps").glob("*.json")
+    assert records.read(path) == outcome.record
+    assert [arm.step for arm in outcome.record.arms] == ["plain"]
+    document = json.loads(path.read_text())
+    del document["experiment"]["steps"], document["arms"][0]["step"]
+    path.write_text(json.dumps(document))
+    assert records.read(path).experiment == EXPERIMENT
 
 
 @pytest.mark.parametrize(
