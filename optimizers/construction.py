@@ -75,6 +75,11 @@ def construct(factory: Callable[..., Any], model: "nn.Module", settings: Mapping
     defaults, _ = settings_of(factory)
     given = {name: resolved(value, defaults.get(name)) for name, value in settings.items()}
     first, *others = signature(factory)
+    if first.name not in {*_SUPPLIED, *_WRAPPED} and any(map(_is_supplied, others)):
+        raise UsageError(
+            f"It takes two sets of parameters, '{first.name}' and others: name a function that is "
+            "given the model, def make(model, ...), and returns the optimizer."
+        )
     trained = _SUPPLIED.get(first.name, _SUPPLIED["params"])(model)
     if first.name in _WRAPPED:
         inner = given.pop(first.name)

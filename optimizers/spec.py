@@ -215,7 +215,7 @@ def _settings_of_curvature(curvature: Callable[..., Any] | None) -> dict[str, An
 def _is_plain(value: Any) -> bool:
     if isinstance(value, (tuple, list)):
         return all(_is_plain(item) for item in value)
-    return value is None or isinstance(value, (bool, int, float, str))
+    return type(value) in (type(None), bool, int, float, str)  # an enum's members are some of these
 
 
 def _check_type(optimizer: str, name: str, value: Any, default: Any) -> None:

@@ -85,6 +85,15 @@ def test_an_optimizer_of_an_optimizer_receives_one_over_the_parameters() -> None
         received(Wrapper, optimizer="sgd")
 
 
+def test_two_sets_of_parameters_are_not_guessed() -> None:
+    class OfTwo(Recording):
+        def __init__(self, muon_params: Any, params: Any) -> None:
+            super().__init__(params)
+
+    with pytest.raises(UsageError, match="two sets of parameters, 'muon_params' and others"):
+        received(OfTwo)
+
+
 @pytest.mark.parametrize("settings", ["(0.1)", "(lr=open('x'))", "(=)", "(**{})"])
 def test_settings_of_a_reference_are_plain(settings: str) -> None:
     with pytest.raises(UsageError, match="is not valid: its settings are written as in torch"):

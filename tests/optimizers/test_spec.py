@@ -1,5 +1,6 @@
 """Hyperparameters are completed and checked before anything runs."""
 
+import enum
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 from torch import nn
 
 from optimizers import OPTIMIZERS, REGISTRY, OptimizerSpec, UsageError
+from optimizers.spec import describe
 
 
 def test_hyperparameters_are_complete() -> None:
@@ -71,3 +73,14 @@ def test_values_that_the_optimizer_refuses(name: str, given: dict[str, Any], mes
     model = nn.Sequential(nn.Linear(2, 1))
     with pytest.raises(UsageError, match=message):
         OPTIMIZERS[name].bind(model, nn.MSELoss(), given)
+
+
+class Kind(enum.StrEnum):
+    ONE = "one"
+
+
+def test_an_enums_member_is_recorded_as_it_prints() -> None:
+    """It is a text of a class that no reader of records has."""
+    (value,) = describe({"kind": Kind.ONE}).values()
+    assert type(value) is str
+    assert value == "<Kind.ONE: 'one'>"

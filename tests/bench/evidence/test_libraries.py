@@ -1,0 +1,61 @@
+"""The loop by hand that other libraries' optimizers are held against."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+import bench
+from bench.evidence import libraries
+from bench.runs.record import RunRecord
+from bench.runs.spec import RunSpec
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(libraries, "PROBLEM", "mnist_logreg")
+    monkeypatch.setattr(libraries, "ITERATIONS", 4)
+    monkeypatch.setattr(libraries, "EVERY", 2)
+
+
+def run(name: str, **fields: Any) -> RunRecord:
+    return bench.run(
+        RunSpec(
+            problem="mnist_logreg",
+            optimizer=name,
+            iterations=4,
+            eval_every=2,
+            warmup=1,
+            device="cpu",
+            **fields,
+        )
+    )
+
+
+@pytest.mark.parametrize("name", ["torch.optim:Adam", "torch.optim:LBFGS"])
+def test_both_agree_to_the_bit(name: str) -> None:
+    row = libraries.compared(name, run(name))
+    assert (row["status"], row["agree"], row["note"]) == ("completed", "yes", "")
+
+
+def test_another_loss_or_evaluation_is_noticed() -> None:
+    record = run("torch.optim:SGD")
+    losses = record.values["loss"].copy()
+    losses[2] += 1e-7
+    row = libraries.compared(
+        "torch.optim:SGD", replace(record, values={**record.values, "loss": losses})
+    )
+    assert row["agree"] == "no"
+    assert row["note"].startswith("losses differ from iteration 2")
+    judged = [{**one, "loss": one["loss"] + 1e-7} for one in record.evaluations]
+    row = libraries.compared("torch.optim:SGD", replace(record, evaluations=judged))
+    assert row["agree"] == "no"
+    assert row["note"].startswith("evaluations differ")
+
+
+def test_what_is_exported_is_found_once() -> None:
+    found = libraries.exported("torch.optim")
+    assert len(found) == len(set(found)) > 10
+    assert "torch.optim:SparseAdam" not in found
+    row = libraries.compared("torch.optim:SGD", "optbench: it lacks a setting")
+    assert (row["status"], row["note"]) == ("refused", "optbench: it lacks a setting")
