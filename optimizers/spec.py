@@ -34,6 +34,7 @@ class BoundOptimizer:
             ``None`` for an optimizer that has no curvature to show.
         takes_evaluation: Whether ``step`` is to be given ``evaluate=``, which returns the loss and
             the outputs of the same mini-batch without touching gradients.
+        curvature: What the optimizer's spec names as its curvature, if it does.
     """
 
     model: "nn.Module"
@@ -42,6 +43,7 @@ class BoundOptimizer:
     backward_context: Callable[[], AbstractContextManager[None]]
     observing: "Callable[[], AbstractContextManager[list[Observed]]] | None" = None
     takes_evaluation: bool = False
+    curvature: Any = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +157,7 @@ class OptimizerSpec:
         """
         settings = dict(self.defaults) | dict(hyperparameters)
         factory, make_curvature = self.load_factory(), self.load_curvature()
+        curvature = None
         try:
             if make_curvature is None:
                 optimizer = construction.construct(factory, model, settings)
@@ -177,6 +180,7 @@ class OptimizerSpec:
             backward_context=nullcontext if make_curvature is None else optimizer.backward_context,
             observing=None if make_curvature is None else getattr(optimizer, "observing", None),
             takes_evaluation=bool(getattr(optimizer, "takes_evaluation", False)),
+            curvature=curvature,
         )
 
 

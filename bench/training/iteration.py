@@ -100,6 +100,8 @@ class Training:
     def forward(self) -> None:
         """Zero the gradients, evaluate model and loss: the phase ``forward``."""
         self._optimizer.zero_grad()
+        if self._step_arguments:
+            self._began = _generator_states(self._inputs.device)
         self._outputs = self._model(self._inputs)
         self._loss = self._loss_fn(self._outputs, self._targets)
 
@@ -184,9 +186,19 @@ class Training:
             delattr(self, phase)
 
     def _evaluate(self) -> tuple[Tensor, Tensor]:
-        """Loss and outputs of the present mini-batch, for a step that asks: part of ``step``."""
-        outputs = self._model(self._inputs)
-        return self._loss_fn(outputs, self._targets), outputs
+        """Loss and outputs of the present mini-batch, for a step that asks: part of ``step``.
+
+        What draws at random, as dropout, draws what it drew in the forward pass; the generators
+        then go on as if nothing had been evaluated.
+        """
+        device = self._inputs.device
+        states = _generator_states(device)
+        _set_generators(device, self._began)
+        try:
+            outputs = self._model(self._inputs)
+            return self._loss_fn(outputs, self._targets), outputs
+        finally:
+            _set_generators(device, states)
 
     def _enter_mode(self, mode: Literal["train", "eval"]) -> None:
         """Enter a mode, if the optimizer has them."""
@@ -269,3 +281,15 @@ def _tensors(values: Iterable[Any]) -> Iterator[Tensor]:
             yield from _tensors(value.values())
         elif isinstance(value, (list, tuple)):
             yield from _tensors(value)
+
+
+def _generator_states(device: torch.device) -> list[Tensor]:
+    """States of torch's global generators: the CPU's, and the device's own if there is one."""
+    cuda = [torch.cuda.get_rng_state(device)] if device.type == "cuda" else []
+    return [torch.get_rng_state(), *cuda]
+
+
+def _set_generators(device: torch.device, states: list[Tensor]) -> None:
+    torch.set_rng_state(states[0])
+    for state in states[1:]:
+        torch.cuda.set_rng_state(state, device)

@@ -1,11 +1,15 @@
 """From a ``RunSpec`` to a run that can begin: names resolved, values checked, identity known."""
 
-from collections.abc import Callable, Mapping
+import copy
+import inspect
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import torch
+from torch import nn
 
 from bench.errors import NotApplicableError, UsageError, unknown
 from bench.machine import devices, environment
@@ -14,7 +18,8 @@ from bench.problems import ProblemOptions, split
 from bench.problems.problem import Problem
 from bench.runs import conditions
 from bench.runs.spec import RunSpec
-from bench.training import following, identity
+from bench.training import curvature_check, following, identity
+from bench.training.curvature_check import Finding
 from bench.training.seeding import global_state_kept, initial_model
 from optimizers import REGISTRY as OPTIMIZER_REGISTRY
 from optimizers.plugins import Registry
@@ -187,42 +192,74 @@ def _build(
         raise _unbuildable(name, error) from error
 
 
-def check(prepared: Prepared) -> None:
+def check(prepared: Prepared) -> str:
     """Meet here, and not in the middle of a comparison, what would end a run before it begins.
 
-    That is a setting that the optimizer refuses, or a model that cannot be extended; what
-    BackPACK refuses only while it runs shows in a pass over two data.
+    That is a setting that the optimizer refuses, or a model that cannot be extended; and a
+    curvature that is not what it should be on a few data; see
+    :mod:`bench.training.curvature_check`.
+
+    Returns:
+        Why the curvature was not compared with anything; empty if it was, or if there is none.
 
     Raises:
         UsageError: A setting that the optimizer refuses, or a model that cannot be built.
         NotApplicableError: The optimizer takes its own default settings just as little, or its
-            curvature cannot be computed: it is not for this problem.
+            curvature cannot be computed, or is wrong: it is not for this problem.
     """
     problem, optimizer, name = prepared.problem, prepared.optimizer, str(prepared.resolved.problem)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), global_state_kept():
         try:
-            model, loss_fn = problem.make_model(), problem.make_loss()
+            model, loss_fn = initial_model(problem, seed=0), problem.make_loss()
         except Exception as error:
             raise _unbuildable(name, error) from error
         given = prepared.asked.hyperparameters
+        plain = copy.deepcopy((model, loss_fn)) if optimizer.curvature is not None else None
         try:
-            bound = optimizer.bind(model, loss_fn, given)
+            optimizer.bind(model, loss_fn, given)
         except UsageError as error:
             is_none = error.__cause__ is None and optimizer.curvature is None
             if is_none or (given and _takes_defaults(optimizer, problem)):
                 raise
             raise NotApplicableError(str(error)) from error
-        if optimizer.curvature is None:
-            return
-        try:
-            inputs, targets = problem.train.batch(torch.arange(min(2, len(problem.train))))
-            loss = bound.loss_fn(bound.model(inputs), targets)
-            with bound.backward_context():
-                loss.backward()
-        except Exception as error:
-            raise NotApplicableError(
-                f"The curvature of '{optimizer.name}' cannot be computed on {name}: {error}"
-            ) from error
+        if plain is None:
+            return ""
+        finding = _examined(prepared, *plain)
+    if why := finding.impossible or finding.wrong:
+        what = "cannot be computed" if finding.impossible else "is wrong"
+        raise NotApplicableError(
+            f"The curvature of '{optimizer.name}' {what} on {name}: {why}. Optimizers without "
+            "curvature can run: -o adam,sgd."
+        )
+    return finding.unchecked
+
+
+_EXAMINED: WeakKeyDictionary[Problem, dict[Hashable, Finding]] = WeakKeyDictionary()
+
+
+def _examined(prepared: Prepared, model: nn.Module, loss_fn: nn.Module) -> Finding:
+    """What comes of a curvature on a problem; once for each setting of the curvature's own."""
+    optimizer, dtype = prepared.optimizer, prepared.resolved.dtype
+    make_curvature = optimizer.load_curvature()
+    assert make_curvature is not None
+    own = inspect.signature(make_curvature).parameters
+    settings = prepared.resolved.hyperparameters
+    key = (
+        make_curvature,
+        optimizer.load_factory(),
+        repr([(name, settings[name]) for name in own if name in settings]),
+        dtype,
+    )
+    known = _EXAMINED.setdefault(prepared.problem, {})
+    if key not in known:
+        known[key] = curvature_check.examine(
+            lambda *parts: optimizer.bind(*parts, prepared.asked.hyperparameters),
+            model,
+            loss_fn,
+            prepared.problem.train,
+            getattr(torch, dtype),
+        )
+    return known[key]
 
 
 def _takes_defaults(optimizer: OptimizerSpec, problem: Problem) -> bool:

@@ -14,6 +14,7 @@ from backpack.utils.module_classification import is_no_op
 from torch import Tensor, nn
 
 from optimizers.curvature.fast_rules import install, prepare
+from optimizers.curvature.objections import objections
 from optimizers.errors import UsageError
 
 # BackPACK's hooks cause this warning whenever a model's input needs no gradient, which is always.
@@ -40,7 +41,9 @@ def monte_carlo(mc_samples: int = 1, fast_rules: bool = True) -> "BackpackDiagon
     """
     if not isinstance(mc_samples, int) or isinstance(mc_samples, bool) or mc_samples < 1:
         raise UsageError(f"mc_samples={mc_samples!r} is not valid: it is a whole number >= 1.")
-    return BackpackDiagonal(partial(DiagGGNMC, mc_samples=mc_samples), fast_rules=fast_rules)
+    return BackpackDiagonal(
+        partial(DiagGGNMC, mc_samples=mc_samples), "ggn_diagonal_on_average", fast_rules=fast_rules
+    )
 
 
 def exact(fast_rules: bool = True) -> "BackpackDiagonal":
@@ -53,7 +56,7 @@ def exact(fast_rules: bool = True) -> "BackpackDiagonal":
     Args:
         fast_rules: As for :func:`monte_carlo`.
     """
-    return BackpackDiagonal(DiagGGNExact, fast_rules=fast_rules)
+    return BackpackDiagonal(DiagGGNExact, "ggn_diagonal", fast_rules=fast_rules)
 
 
 class BackpackDiagonal:
@@ -64,10 +67,23 @@ class BackpackDiagonal:
     the old one in place.
     """
 
+    objections = staticmethod(objections)
+
     def __init__(
-        self, make_extension: Callable[[], DiagGGNMC | DiagGGNExact], *, fast_rules: bool = True
+        self,
+        make_extension: Callable[[], DiagGGNMC | DiagGGNExact],
+        estimates: str,
+        *,
+        fast_rules: bool = True,
     ) -> None:
-        """Wrap an extension; ``make_extension`` builds it anew after a failed backward pass."""
+        """Wrap an extension.
+
+        Args:
+            make_extension: Builds it, also anew after a failed backward pass.
+            estimates: What its diagonals are; see :class:`~optimizers.curvature.Curvature`.
+            fast_rules: As for :func:`monte_carlo`.
+        """
+        self.estimates = estimates
         self._make_extension = make_extension
         self._fast_rules = fast_rules
         self._extension = self._new_extension()
