@@ -7,6 +7,7 @@ met as a kind: no list of layers says what is right.
 
 import copy
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -25,9 +26,9 @@ _MODERATE = 3.0  # outputs that every class of a softmax is drawn at now and the
 
 # Of the sum over a parameter, by the dtype that a curvature is computed in. In float32 an
 # activation may be on the other side of its kink.
-_TOLERANCES = {torch.float64: 1e-6, torch.float32: 1e-2}
+_TOLERANCES = {torch.float64: 1e-5, torch.float32: 1e-2}
 
-_DRAWS, _FEWEST_DRAWS, _PARAMETERS_DRAWN = 400, 100, 2 * 10**8
+_DRAWS, _FEWEST_DRAWS, _PARAMETERS_DRAWN = 200, 100, 4 * 10**7
 _STANDARD_ERRORS = 7.0
 _ROUNDING = 1e-3
 
@@ -133,7 +134,9 @@ def examine(
         said = "declares nothing" if estimates is None else f"declares {estimates!r}"
         return Finding(unchecked=f"it {said} ('estimates': '{EXACT}' or '{ON_AVERAGE}')")
     try:
-        truth = _truth(sample.to(torch.float64))
+        with warnings.catch_warnings():  # a module that is everybody's may have BackPACK's hooks
+            warnings.filterwarnings("ignore", message="Full backward hook is firing")
+            truth = _truth(sample.to(torch.float64))
     except Exception as error:
         return Finding(unchecked=f"plain autograd gives no GGN here: {error}")
     if estimates == EXACT:
@@ -186,7 +189,7 @@ def _sample(model: nn.Module, loss_fn: nn.Module, train: TensorData, *, moderate
         for parameter in model.parameters():
             if parameter.is_floating_point() and (parameter == parameter.flatten()[:1]).all():
                 fan_in = max(1, parameter[0].numel()) if parameter.ndim > 1 else 1
-                parameter += 0.1 / math.sqrt(fan_in) * torch.randn_like(parameter)
+                parameter.add_(torch.randn_like(parameter), alpha=0.1 / math.sqrt(fan_in))
     kinds = _kinds(train.targets, getattr(loss_fn, "ignore_index", None))
     dtype = next((p.dtype for p in model.parameters()), torch.get_default_dtype())
     train = train.to(torch.device("cpu"), dtype)
@@ -207,7 +210,7 @@ def _sample(model: nn.Module, loss_fn: nn.Module, train: TensorData, *, moderate
             if (outputs - outputs.mean()).abs().max() <= _MODERATE:
                 break
             for parameter in model.parameters():
-                parameter *= 0.8
+                parameter.mul_(0.8)
     return sample
 
 

@@ -253,7 +253,7 @@ def _examined(prepared: Prepared, model: nn.Module, loss_fn: nn.Module) -> Findi
     known = _EXAMINED.setdefault(prepared.problem, {})
     if key not in known:
         known[key] = curvature_check.examine(
-            lambda *parts: optimizer.bind(*parts, prepared.asked.hyperparameters),
+            lambda *parts: optimizer.bind(parts[0], parts[1], prepared.asked.hyperparameters),
             model,
             loss_fn,
             prepared.problem.train,

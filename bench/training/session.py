@@ -120,6 +120,8 @@ class _Session:
         store.require_writable(self.results)
         data = known[0].blank.data
         self.observer.note(f"Data: {data['detail']} ({data['origin']})")
+        for note in dict.fromkeys(one.note for one in known if one.note):
+            self.observer.note(note)
         stored = [None if self.fresh or one.blank.error else self._stored(one) for one in known]
         runnable = [
             not one.blank.error and found is None for one, found in zip(known, stored, strict=True)
@@ -164,6 +166,8 @@ class _Session:
             if interruption.result is None:
                 raise
             record = interruption.result
+        if one.note:
+            record = replace(record, environment={**record.environment, "note": one.note})
         store.save(record, self.results)
         self.outcome.training.append(record)
         self.observer.finished(record)

@@ -100,12 +100,14 @@ class Known:
         yardstick: The run id of its plain gradient.
         start: A digest of the initial parameters.
         sources: What its code consists of, by name.
+        note: What is to be told of it beforehand; empty if nothing is.
     """
 
     blank: RunRecord
     yardstick: str
     start: str
     sources: Mapping[str, str]
+    note: str = ""
 
 
 def build_problem(_: Tell, surroundings: Surroundings, spec: RunSpec) -> None:
@@ -178,25 +180,29 @@ def identify(
     if not checked:
         return found
     tell(found)
-    refusals: dict[str, str | None] = {}  # by what a run is but for its seed
+    tried: dict[str, tuple[str | None, str]] = {}  # by what a run is but for its seed
     for index, plan in enumerate(prepared):
         key = repr(replace(plan.resolved, seed=0))
-        if key not in refusals:
-            refusals[key] = _refusal(plan)
-        if (reason := refusals[key]) is not None:
+        if key not in tried:
+            tried[key] = _try(plan)
+        reason, note = tried[key]
+        found[index] = replace(found[index], note=note)
+        if reason is not None:
             blank = replace(found[index].blank, status="not_applicable", error=reason)
             found[index] = replace(found[index], blank=blank)
     return found
 
 
-def _refusal(plan: "Prepared") -> str | None:
+def _try(plan: "Prepared") -> tuple[str | None, str]:
+    """Why a run cannot be, if it cannot, and what is to be told of it otherwise."""
     from bench.training.prepare import check
 
     try:
-        check(plan)
+        unchecked = check(plan)
     except NotApplicableError as error:
-        return str(error)
-    return None
+        return str(error), ""
+    note = f"The curvature of '{plan.optimizer.name}' is unchecked: {unchecked}."
+    return None, note if unchecked else ""
 
 
 def run(tell: Tell, spec: RunSpec, expected: str, conditions: Conditions) -> RunRecord:

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 _AVERAGES = (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)
+_ADAPTIVE_AVERAGES = (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d)
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
@@ -32,7 +34,7 @@ def _of_instances(model: nn.Module) -> Iterator[str]:
         yield f"layers {_and(names)} are one {kind}: give each place an instance of its own"
     own = {
         f"{name}.{key}".removeprefix("."): parameter
-        for name, module in {id(m): (n, m) for n, m in model.named_modules()}.values()
+        for name, module in model.named_modules()
         for key, parameter in module.named_parameters(recurse=False)
     }
     for names in _at_several_places(own):
@@ -51,11 +53,12 @@ def _of_layers(model: nn.Module) -> Iterator[str]:
                 yield f"{told} has padding='{module.padding}': {_padding(module)}"
             if module.padding_mode != "zeros":
                 yield f"{told} has padding_mode='{module.padding_mode}': 'zeros' can be had"
-        if isinstance(module, _AVERAGES):
-            if not module.count_include_pad:
-                yield f"{told} has count_include_pad=False: True can be had"
-            if any("64" in str(parameter.dtype) for parameter in model.parameters()):
-                yield f"{told} can be had in float32 only: --dtype float32, or a convolution"
+        if isinstance(module, _AVERAGES) and not module.count_include_pad:
+            yield f"{told} has count_include_pad=False: True can be had"
+        if isinstance(module, _AVERAGES + _ADAPTIVE_AVERAGES) and any(
+            parameter.dtype == torch.float64 for parameter in model.parameters()
+        ):
+            yield f"{told} can be had in float32 only: --dtype float32, or a convolution"
         if getattr(module, "ceil_mode", False):
             yield f"{told} has ceil_mode=True: False can be had"
 

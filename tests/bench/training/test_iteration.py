@@ -1,12 +1,17 @@
 """Training phase by phase is the training that the loop does."""
 
+import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from bench.problems import PROBLEMS, ProblemOptions, ProblemSpec
+from bench.problems.problem import Problem
+from bench.problems.quadratic import quadratic
 from bench.runs.spec import RunSpec
 from bench.training.clock import STEP, PhaseClock, phase_clock
 from bench.training.iteration import Training
@@ -16,8 +21,10 @@ from optimizers import OPTIMIZERS, OptimizerSpec
 CPU = torch.device("cpu")
 
 
-def trained(optimizer: str | OptimizerSpec, **fields: Any) -> tuple[Training, PhaseClock[Any]]:
-    spec = RunSpec(problem="quadratic", optimizer=optimizer, iterations=1, device="cpu", **fields)
+def trained(
+    optimizer: str | OptimizerSpec, problem: str = "quadratic", **fields: Any
+) -> tuple[Training, PhaseClock[Any]]:
+    spec = RunSpec(problem=problem, optimizer=optimizer, iterations=1, device="cpu", **fields)
     prepared, clock = prepare(spec), phase_clock(CPU)
     train = prepared.problem.train.to(CPU, torch.float32)
     return Training(prepared, train, clock), clock
@@ -312,3 +319,44 @@ def test_it_is_judged_in_its_own_mode_and_goes_on_bit_for_bit() -> None:
     assert optimizer.modes == ["train", "eval", "train"]
     assert torch.equal(parameters(training)[0], before[0])
     assert torch.equal(state["seen"], seen)
+
+
+class Comparing(torch.optim.SGD):
+    """A plug-in that evaluates without having moved."""
+
+    takes_evaluation = True
+
+    def __init__(self, params: Any) -> None:
+        super().__init__(params, lr=0.01)
+        self.losses: list[float] = []
+
+    def step(  # type: ignore[override]
+        self, closure: None = None, *, evaluate: Callable[[], tuple[Tensor, Tensor]]
+    ) -> None:
+        self.losses += [evaluate()[0].item(), evaluate()[0].item()]
+        super().step()
+
+
+def with_dropout(options: ProblemOptions) -> Problem:
+    layers = nn.Sequential(nn.Dropout(0.5), nn.Linear(20, 1, bias=False))
+    return replace(quadratic(options), make_model=lambda: copy.deepcopy(layers))
+
+
+def test_evaluations_of_a_step_see_the_forward_passs_own_dropout(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And the next iteration draws what it would without them."""
+    plain = OptimizerSpec(name="plain", factory=torch.optim.SGD, defaults={"lr": 0.01})
+    comparing = OptimizerSpec(name="comparing", factory=Comparing)
+    monkeypatch.setitem(PROBLEMS, "dropout", ProblemSpec(name="dropout", build=with_dropout))
+    found = {}
+    for spec in (comparing, plain):
+        training, _ = trained(spec, problem="dropout")
+        for _ in range(3):
+            training.iterate()
+        found[spec.name] = [loss.item() for loss in training.losses]
+        if isinstance(training.bound.optimizer, Comparing):
+            twice = [loss for loss in found[spec.name] for _ in range(2)]
+            assert training.bound.optimizer.losses == twice
+    assert found["comparing"] == found["plain"]
+    assert len(set(found["plain"])) == 3

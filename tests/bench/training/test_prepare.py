@@ -1,7 +1,9 @@
 """A run is checked before it begins: names, values, model; and known by what decides its losses."""
 
+import copy
 import functools
 import linecache
+import re
 import sys
 from dataclasses import asdict, replace
 from types import ModuleType
@@ -12,12 +14,14 @@ import torch
 from torch import Tensor, nn
 
 import bench
+from bench.errors import NotApplicableError
 from bench.problems import PROBLEMS, ProblemOptions, ProblemSpec
 from bench.problems.data import DataSource, TensorData
 from bench.problems.problem import Problem
 from bench.problems.quadratic import quadratic
 from bench.training import following
-from bench.training.prepare import prepare
+from bench.training.curvature_check import Finding
+from bench.training.prepare import check, prepare
 from optimizers import OPTIMIZERS, DiagGGN, OptimizerSpec, UsageError
 from optimizers.curvature.backpack import exact
 
@@ -145,25 +149,86 @@ def test_a_problem_is_built_again_where_what_it_uses_has_changed(main: ModuleTyp
     assert first.run_id != second.run_id
 
 
+def registered(monkeypatch: pytest.MonkeyPatch, *layers: nn.Module) -> None:
+    """Have a problem of some layers, 'refused'."""
+    model = nn.Sequential(*layers)
+    problem = replace(layer_norm_problem(ProblemOptions()), make_model=lambda: copy.deepcopy(model))
+    spec = ProblemSpec(name="refused", build=lambda options: problem)
+    monkeypatch.setitem(PROBLEMS, "refused", spec)
+
+
 @pytest.mark.parametrize(
     ("layers", "message"),
     [
-        ([nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 3)], "cannot be computed on refused"),
-        ([shared := nn.Linear(4, 4), shared, nn.Linear(4, 3)], "cannot be computed on refused"),
+        (
+            [nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 3)],
+            "cannot be computed on refused: layer '1' (BatchNorm1d) is in training mode: have "
+            "BatchNorm in evaluation mode, by its eval(). Optimizers without curvature can run: "
+            "-o adam,sgd.",
+        ),
+        (
+            [shared := nn.Linear(4, 4), shared, nn.Linear(4, 3)],
+            "cannot be computed on refused: layers '0' and '1' are one Linear: give each place an "
+            "instance of its own. Optimizers",
+        ),
+        (
+            [nn.Linear(4, 4), nn.ReLU(inplace=True), nn.Linear(4, 3)],
+            "layer '1' (ReLU) works in place: build it with inplace=False. Optimizers",
+        ),
+        ([nn.Unflatten(1, (1, 4)), nn.Linear(4, 3)], "cannot extend model.0: it has no rule for"),
     ],
-    ids=["batch normalisation in training", "a layer used twice"],
+    ids=["batch normalisation in training", "a layer used twice", "in place", "no rule"],
 )
 def test_what_backpack_refuses_only_while_it_runs_is_told_before(
     layers: list[nn.Module], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    problem = replace(
-        layer_norm_problem(ProblemOptions()), make_model=lambda: nn.Sequential(*layers)
-    )
-    monkeypatch.setitem(
-        PROBLEMS, "refused", ProblemSpec(name="refused", build=lambda options: problem)
-    )
-    with pytest.raises(UsageError, match=message):
+    registered(monkeypatch, *layers)
+    with pytest.raises(NotApplicableError, match=re.escape(message)):
         bench.run(quick(problem="refused", optimizer="diag_ggn_mc"))
+
+
+def test_a_curvature_that_is_wrong_is_refused_with_what_differs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second = nn.Linear(4, 4), nn.Linear(4, 4)
+    second.weight = first.weight
+    registered(monkeypatch, first, nn.Tanh(), second, nn.Tanh(), nn.Linear(4, 3))
+    message = (
+        r"The curvature of 'diag_ggn_exact' is wrong on refused: it differs .* in 0\.weight \(sum "
+        r".* where .* is right, entries off by .*; '0.weight' and '2.weight' are one parameter"
+    )
+    with pytest.raises(NotApplicableError, match=message):
+        bench.run(quick(problem="refused", optimizer="diag_ggn_exact"))
+
+
+def test_a_curvature_is_examined_once_for_each_setting_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    registered(monkeypatch, nn.Linear(4, 3))
+    examined: list[torch.dtype] = []
+
+    def examine(*given: Any) -> Finding:
+        examined.append(given[-1])
+        return Finding(unchecked="it was not looked at")
+
+    monkeypatch.setattr("bench.training.curvature_check.examine", examine)
+    for fields in (
+        {"hyperparameters": {"lr": 0.1}},
+        {"hyperparameters": {"lr": 0.2, "damping": 0.3}, "seed": 3},
+        {"hyperparameters": {"mc_samples": 2}},
+        {"hyperparameters": {"mc_samples": 2}, "dtype": "float64"},
+    ):
+        plan = prepare(quick(problem="refused", optimizer="diag_ggn_mc", **fields), checked=False)
+        assert check(plan) == "it was not looked at"
+    assert examined == [torch.float32, torch.float32, torch.float64]
+
+
+def test_what_passes_passes_in_the_runs_dtype(monkeypatch: pytest.MonkeyPatch) -> None:
+    layers = [nn.Linear(4, 4), nn.Dropout(0.5), nn.Linear(4, 3)]
+    registered(monkeypatch, *layers)
+    for dtype in ("float32", "float64"):
+        record = bench.run(quick(problem="refused", optimizer="diag_ggn_exact", dtype=dtype))
+        assert record.status == "completed"
 
 
 def layer_norm_problem(options: ProblemOptions) -> Problem:
