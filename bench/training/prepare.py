@@ -1,6 +1,5 @@
 """From a ``RunSpec`` to a run that can begin: names resolved, values checked, identity known."""
 
-import copy
 import inspect
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -9,7 +8,6 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import torch
-from torch import nn
 
 from bench.errors import NotApplicableError, UsageError, unknown
 from bench.machine import devices, environment
@@ -27,6 +25,7 @@ from optimizers.spec import OptimizerSpec
 
 Spec = TypeVar("Spec")
 _KEPT = 2  # problems, with their data
+_OTHERS = "Optimizers without curvature can run: -o adam,sgd."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,22 +213,21 @@ def check(prepared: Prepared) -> str:
         except Exception as error:
             raise _unbuildable(name, error) from error
         given = prepared.asked.hyperparameters
-        plain = copy.deepcopy((model, loss_fn)) if optimizer.curvature is not None else None
         try:
             optimizer.bind(model, loss_fn, given)
         except UsageError as error:
             is_none = error.__cause__ is None and optimizer.curvature is None
             if is_none or (given and _takes_defaults(optimizer, problem)):
                 raise
-            raise NotApplicableError(str(error)) from error
-        if plain is None:
+            hint = f" {_OTHERS}" if optimizer.curvature is not None else ""
+            raise NotApplicableError(f"{error}{hint}") from error
+        if optimizer.curvature is None:
             return ""
-        finding = _examined(prepared, *plain)
+        finding = _examined(prepared)
     if why := finding.impossible or finding.wrong:
         what = "cannot be computed" if finding.impossible else "is wrong"
         raise NotApplicableError(
-            f"The curvature of '{optimizer.name}' {what} on {name}: {why}. Optimizers without "
-            "curvature can run: -o adam,sgd."
+            f"The curvature of '{optimizer.name}' {what} on {name}: {why}. {_OTHERS}"
         )
     return finding.unchecked
 
@@ -237,7 +235,7 @@ def check(prepared: Prepared) -> str:
 _EXAMINED: WeakKeyDictionary[Problem, dict[Hashable, Finding]] = WeakKeyDictionary()
 
 
-def _examined(prepared: Prepared, model: nn.Module, loss_fn: nn.Module) -> Finding:
+def _examined(prepared: Prepared) -> Finding:
     """What comes of a curvature on a problem; once for each setting of the curvature's own."""
     optimizer, dtype = prepared.optimizer, prepared.resolved.dtype
     make_curvature = optimizer.load_curvature()
@@ -254,8 +252,8 @@ def _examined(prepared: Prepared, model: nn.Module, loss_fn: nn.Module) -> Findi
     if key not in known:
         known[key] = curvature_check.examine(
             lambda *parts: optimizer.bind(parts[0], parts[1], prepared.asked.hyperparameters),
-            model,
-            loss_fn,
+            initial_model(prepared.problem, seed=0),
+            prepared.problem.make_loss(),
             prepared.problem.train,
             getattr(torch, dtype),
         )

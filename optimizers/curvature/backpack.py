@@ -160,7 +160,7 @@ class BackpackDiagonal:
                 if has_children
                 else "Modules with a rule: "
                 + ", ".join(sorted(rule.__name__ for rule in rules))
-                + "; or choose an optimizer without curvature."
+                + "."
             )
             raise UsageError(
                 f"BackPACK cannot extend {where}: it has no rule for "

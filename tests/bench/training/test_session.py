@@ -2,10 +2,12 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from torch import Tensor, nn
 
 import bench
 from bench.machine import allocator
@@ -18,7 +20,7 @@ from bench.training.prepare import Prepared
 from bench.training.processes import Here, Processes
 from bench.training.session import Comparison
 from bench.training.tasks import Conditions
-from optimizers import UsageError
+from optimizers import OPTIMIZERS, DiagGGN, OptimizerSpec, UsageError
 
 pytestmark = pytest.mark.usefixtures("_no_memory_runs")
 
@@ -156,6 +158,36 @@ def test_a_failed_run_does_not_stop_the_others(
     monkeypatch.setattr(loop, "execute", execute)
     retried = compare(specs(), tmp_path, fresh=False, observer=Silent())
     assert (retried.reused, retried.training[0].status) == (3, "completed")
+
+
+class Undeclared:
+    """A curvature that does not say what it estimates."""
+
+    def extend(self, model: nn.Module, loss_fn: nn.Module) -> tuple[nn.Module, nn.Module]:
+        return model, loss_fn
+
+    def watch(self, parameter: nn.Parameter) -> None:
+        pass
+
+    def context(self, *, refresh: bool) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def take(self, parameter: nn.Parameter) -> Tensor | None:
+        return parameter.grad
+
+
+def test_what_is_unchecked_is_told_once_and_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undeclared = OptimizerSpec(name="undeclared", factory=DiagGGN, curvature=Undeclared)
+    monkeypatch.setitem(OPTIMIZERS, "undeclared", undeclared)
+    observer = Silent()
+    asked = specs("undeclared", "diag_ggn_exact")
+    outcome = compare(asked, tmp_path, fresh=False, observer=observer)
+    (note,) = (note for note in observer.notes if "unchecked" in note)
+    assert note.startswith("The curvature of 'undeclared' is unchecked: it declares nothing")
+    found = [(record.label, record.environment.get("note")) for record in outcome.training]
+    assert set(found) == {("undeclared", note), ("diag_ggn_exact", None)}
 
 
 def test_a_foreign_file_in_the_results_folder_is_left_alone(tmp_path: Path) -> None:
