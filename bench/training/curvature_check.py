@@ -10,6 +10,7 @@ import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -124,19 +125,22 @@ def examine(
         train: The training data.
         dtype: The run's.
     """
-    estimates = getattr(bind(*copy.deepcopy((model, loss_fn))), "curvature", None)
-    estimates = getattr(estimates, "estimates", None)
     try:
         sample = _sample(model, loss_fn, train)
     except Exception as error:  # the model does not take the data
         return Finding(impossible=str(error) or type(error).__name__)
     try:
         in_dtype = _Passes(bind, sample.to(dtype))
-        first = in_dtype.diagonal()
+        first = None
+        if in_dtype.estimates in (EXACT, ON_AVERAGE):
+            first = in_dtype.diagonal()
+        else:
+            in_dtype.backward()
     except Exception as error:  # whatever a curvature raises, it cannot be computed
         objections = _objections(bind, sample.to(dtype))
         return Finding(impossible="; ".join(objections) or str(error) or type(error).__name__)
-    if estimates not in (EXACT, ON_AVERAGE):
+    estimates = in_dtype.estimates
+    if first is None:
         said = "declares nothing" if estimates is None else f"declares {estimates!r}"
         return Finding(unchecked=f"it {said} ('estimates': '{EXACT}' or '{ON_AVERAGE}')")
     try:
@@ -166,6 +170,17 @@ class _Passes:
     def __init__(self, bind: Bind, sample: _Sample) -> None:
         self._bound = bind(sample.model, sample.loss_fn)
         self._sample = sample
+        self._curvature: Any = getattr(self._bound, "curvature", None)  # 'optimizers' may be older
+        self.estimates = getattr(self._curvature, "estimates", None)
+
+    def backward(self, seed: int = 0) -> None:
+        """One pass, in which what is drawn is drawn with a seed."""
+        bound = self._bound
+        bound.model.zero_grad(set_to_none=True)
+        loss = bound.loss_fn(self._sample.outputs(bound.model), self._sample.targets)
+        torch.manual_seed(seed)
+        with bound.backward_context():
+            loss.backward()
 
     def diagonal(self, seed: int = 0) -> dict[str, Tensor]:
         """The flat diagonals of parameters that have a gradient, drawn with a seed.
@@ -173,16 +188,11 @@ class _Passes:
         Raises:
             RuntimeError: A parameter has a gradient and no diagonal.
         """
-        bound = self._bound
-        bound.model.zero_grad(set_to_none=True)
-        loss = bound.loss_fn(self._sample.outputs(bound.model), self._sample.targets)
-        torch.manual_seed(seed)
-        with bound.backward_context():
-            loss.backward()
-        taken = {}
-        for name, parameter in bound.model.named_parameters():
-            diagonal = bound.curvature.take(parameter) if bound.curvature is not None else None
-            if parameter.grad is None or bound.curvature is None:
+        self.backward(seed)
+        taken: dict[str, Tensor] = {}
+        for name, parameter in self._bound.model.named_parameters():
+            diagonal = self._curvature.take(parameter)
+            if parameter.grad is None:
                 continue
             if diagonal is None or diagonal.shape != parameter.shape:
                 raise RuntimeError(f"{name} has a gradient and no diagonal of its shape")
