@@ -136,6 +136,8 @@ def blank(prepared: Prepared, *, session: str = "", shared: bool = False) -> Run
     """
     settings = describe(dict(prepared.optimizer.defaults) | dict(prepared.asked.hyperparameters))
     described = environment.describe(torch.device(prepared.resolved.device))
+    if prepared.note:
+        described["note"] = prepared.note
     return RunRecord(
         run_id=prepared.run_id,
         started_at=datetime.now(UTC),

@@ -39,6 +39,7 @@ class Prepared:
         problem: The problem, its data on the CPU.
         optimizer: The optimizer's spec.
         builder: What built the problem.
+        note: What came of its check that is to be told; empty if nothing is.
     """
 
     asked: RunSpec
@@ -46,6 +47,7 @@ class Prepared:
     problem: Problem
     optimizer: OptimizerSpec
     builder: Callable[[ProblemOptions], Problem]
+    note: str = ""
 
     @cached_property
     def run_id(self) -> str:
@@ -137,9 +139,7 @@ def prepare(spec: RunSpec, *, checked: bool = True) -> Prepared:
     prepared = Prepared(
         asked=spec, resolved=resolved, problem=problem, optimizer=optimizer, builder=builder
     )
-    if checked:
-        check(prepared)
-    return prepared
+    return replace(prepared, note=check(prepared)) if checked else prepared
 
 
 def _sources(
@@ -199,7 +199,7 @@ def check(prepared: Prepared) -> str:
     :mod:`bench.training.curvature_check`.
 
     Returns:
-        Why the curvature was not compared with anything; empty if it was, or if there is none.
+        That the curvature is unchecked, and why; empty if it is checked, or if there is none.
 
     Raises:
         UsageError: A setting that the optimizer refuses, or a model that cannot be built.
@@ -229,7 +229,9 @@ def check(prepared: Prepared) -> str:
         raise NotApplicableError(
             f"The curvature of '{optimizer.name}' {what} on {name}: {why}. {_OTHERS}"
         )
-    return finding.unchecked
+    if not finding.unchecked:
+        return ""
+    return f"The curvature of '{optimizer.name}' is unchecked: {finding.unchecked}."
 
 
 _EXAMINED: WeakKeyDictionary[Problem, dict[Hashable, Finding]] = WeakKeyDictionary()

@@ -198,11 +198,9 @@ def _try(plan: "Prepared") -> tuple[str | None, str]:
     from bench.training.prepare import check
 
     try:
-        unchecked = check(plan)
+        return None, check(plan)
     except NotApplicableError as error:
         return str(error), ""
-    note = f"The curvature of '{plan.optimizer.name}' is unchecked: {unchecked}."
-    return None, note if unchecked else ""
 
 
 def run(tell: Tell, spec: RunSpec, expected: str, conditions: Conditions) -> RunRecord:

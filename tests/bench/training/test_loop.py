@@ -210,6 +210,7 @@ def test_any_optimizer_with_curvature_may_be_observed(monkeypatch: pytest.Monkey
     monkeypatch.setitem(OPTIMIZERS, "steady", spec)
     record = bench.run(quick(optimizer="steady", iterations=2))
     assert {row["share"] for row in record.curvature} == {0.25}
+    assert "curvature of 'steady' is unchecked" in record.environment["note"]
 
 
 def test_an_adapted_damping_shows_in_the_record() -> None:

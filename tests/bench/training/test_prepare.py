@@ -219,7 +219,8 @@ def test_a_curvature_is_examined_once_for_each_setting_of_its_own(
         {"hyperparameters": {"mc_samples": 2}, "dtype": "float64"},
     ):
         plan = prepare(quick(problem="refused", optimizer="diag_ggn_mc", **fields), checked=False)
-        assert check(plan) == "it was not looked at"
+        note = "The curvature of 'diag_ggn_mc' is unchecked: it was not looked at."
+        assert check(plan) == note
     assert examined == [torch.float32, torch.float32, torch.float64]
 
 
