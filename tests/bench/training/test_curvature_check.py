@@ -127,7 +127,14 @@ EQUAL = {
     "frozen middle layer": Setting(model=frozen(2)),
     "unused parameter": Setting(model=with_unused),
     "normalisation in evaluation": Setting(model=lambda: mlp(nn.BatchNorm1d(4).eval(), nn.Tanh())),
+    "pooling with a rest": image(nn.MaxPool2d(4, ceil_mode=True), features=8),
     "sum": loss(CE, reduction="sum"),
+    "label smoothing": loss(CE, label_smoothing=0.1),
+    "a class for every pixel": Setting(
+        model=lambda: nn.Sequential(nn.Conv2d(1, 3, 3, padding=1)),
+        shape=(1, 6, 6),
+        targets=lambda: (torch.arange(N * 36) % 3).reshape(N, 6, 6),
+    ),
     "soft targets": Setting(model=mlp, targets=soft()),
     "squared error": Setting(model=mlp, loss=nn.MSELoss, targets=soft()),
     "sum of squared errors": Setting(
@@ -165,6 +172,12 @@ REFUSED = {
     "class weights": loss(CE, weight=torch.tensor([1.0, 2.0, 3.0])),
     "ignored targets": Setting(model=mlp, targets=ignoring(-100)),
     "one ignored target": Setting(model=mlp, targets=ignoring(-100, every=N)),
+    "ignored targets and label smoothing": Setting(
+        model=mlp, loss=lambda: CE(label_smoothing=0.1), targets=ignoring(-100)
+    ),
+    "sum with ignored targets": Setting(
+        model=mlp, loss=lambda: CE(reduction="sum"), targets=ignoring(-100)
+    ),
     "ignored class": loss(CE, ignore_index=2),
     "soft targets that do not add up": Setting(model=mlp, targets=soft(2.0)),
     "several binary outputs": Setting(model=mlp, loss=nn.BCEWithLogitsLoss, targets=soft()),
