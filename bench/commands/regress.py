@@ -55,6 +55,7 @@ def regress(
         ),
     ] = None,
     setting: shared.Setting = None,
+    step: shared.Step = None,
     batch_size: shared.BatchSize = None,
     device: shared.Device = "auto",
     data_root: shared.DataRoot = None,
@@ -134,7 +135,7 @@ def regress(
         base_side = replace(base_side, others=head_side.paths)
         head_side = replace(head_side, others=base_side.paths)
         wanted = optimizer or _own_optimizers(base_side, head_side)
-        specs = _specs(problem or "mnist_cnn", wanted, setting or [])
+        specs = _specs(problem or "mnist_cnn", wanted, setting or [], step or [])
         specs = [replace(spec, batch_size=batch_size, device=device) for spec in specs]
         names = ", ".join(comparing.key(spec) for spec in specs)
         what = f"Measuring {names}: {head_side.name} against {base_side.name}"
@@ -208,7 +209,9 @@ def _own_optimizers(base: "Side", head: "Side") -> list[str]:
     return list(dict.fromkeys(own))
 
 
-def _specs(problems: str, optimizers: Sequence[str], settings: Sequence[str]) -> list[RunSpec]:
+def _specs(
+    problems: str, optimizers: Sequence[str], settings: Sequence[str], steps: Sequence[str]
+) -> list[RunSpec]:
     """The benchmarks. Nothing is imported here: a name may exist on one side only."""
     entries = options.parse_optimizers(optimizers)
     labelled = []
@@ -222,12 +225,14 @@ def _specs(problems: str, optimizers: Sequence[str], settings: Sequence[str]) ->
             setting = f"{entries[0].label}.{setting}"
         labelled.append(setting)
     chosen = options.parse_settings(labelled, entries)
+    taken = options.parse_steps(steps, entries)
     return [
         RunSpec(
             problem=problem,
             optimizer=entry.optimizer,
             label=entry.label,
             hyperparameters=chosen[entry.label],
+            step=taken[entry.label],
             eval_every=0,
         )
         for problem in dict.fromkeys(part.strip() for part in problems.split(","))
@@ -243,6 +248,8 @@ def _command(spec: RunSpec, common: Sequence[str]) -> str:
     words += ["-o", f"{spec.label}={spec.optimizer}"]
     for assignment in settings.assignments(spec.hyperparameters):
         words += ["--set", f"{spec.label}.{assignment}"]
+    if spec.step:
+        words += ["--step", f"{spec.label}={spec.step}"]
     return shlex.join(words)
 
 

@@ -154,6 +154,7 @@ def _variant(record: RunRecord) -> str:
     """What a label stands for."""
     config = record.config
     facts = [config[name] for name in ("label", "optimizer", "settings", "hyperparameters")]
+    facts.append(config.get("step", ""))  # not in older records
     return json.dumps(by_value(facts), sort_keys=True, default=str)
 
 
@@ -175,6 +176,9 @@ def _labels(variants: Mapping[str, RunRecord]) -> dict[str, str]:
 def _difference(record: RunRecord, others: Sequence[RunRecord]) -> str:
     """The settings, or else resolved hyperparameters, in which a record differs from others."""
     told: list[str] = []
+    step = record.config.get("step", "")
+    if any(other.config.get("step", "") != step for other in others):
+        told.append(f"step {step or 'as it tells'}")
     if any(other.config["optimizer"] != record.config["optimizer"] for other in others):
         told.append(str(record.config["optimizer"]))
     for kind in ("settings", "hyperparameters"):

@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
+from bench.commands import regress as command
 from tests.bench.regress.repositories import OPTIMIZER, commit, git, made, stepping
 
 SLEEPS = stepping("import time; time.sleep(1e-3)").replace("class Mine", "class Slept")
@@ -237,3 +238,11 @@ def test_thresholds_come_from_pyproject(repository: Path) -> None:
     assert code == 2
     assert "Unknown key in [tool.optbench.regress] of '" in said
     assert "'thresold'. Did you mean 'threshold'?" in said
+
+
+def test_how_steps_are_taken_goes_to_the_benchmark_and_its_command() -> None:
+    specs = command._specs("quadratic", ["sgd,m:Mine"], [], ["Mine=closure"])
+    assert [spec.step for spec in specs] == ["", "closure"]
+    assert command._command(specs[1], []) == (
+        "optbench regress -p quadratic -o Mine=m:Mine --step Mine=closure"
+    )

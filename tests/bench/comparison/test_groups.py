@@ -120,6 +120,14 @@ def test_a_label_for_several_optimizers_is_told_apart_by_them() -> None:
     assert [r.label for r in only(records).training] == ["mine (sgd)", "mine (adam)"]
 
 
+def test_a_label_whose_steps_are_taken_in_several_ways_is_told_apart_by_them() -> None:
+    records = [made_record(), made_record(), made_record()]
+    for record, step in zip(records[1:], ("", "closure"), strict=True):  # older ones have none
+        record.config["step"] = step  # type: ignore[index]
+    found = [record.label for record in only(records).training]
+    assert sorted(set(found)) == ["sgd (step as it tells)", "sgd (step closure)"]
+
+
 def test_labels_stay_apart_whatever_they_are() -> None:
     records = [
         made_record(label="a (lr=1)", settings={"lr": 2}),
