@@ -13,10 +13,11 @@ import ast
 import functools
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from optimizers.errors import UsageError
+from optimizers.errors import UsageError, unknown
+from optimizers.groups import Group, split
 from optimizers.plugins import load_reference
 
 if TYPE_CHECKING:
@@ -61,26 +62,35 @@ def settings_of(factory: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
     return named, any(p.kind is p.VAR_KEYWORD for p in found)
 
 
-def construct(factory: Callable[..., Any], model: "nn.Module", settings: Mapping[str, Any]) -> Any:
+def construct(
+    factory: Callable[..., Any],
+    model: "nn.Module",
+    settings: Mapping[str, Any],
+    groups: Sequence[Group] = (),
+) -> Any:
     """Build an optimizer of a model.
 
     Args:
         factory: Its class, or a callable like one.
         model: The model.
         settings: Its settings.
+        groups: Its parameter groups but for the rest; see :mod:`optimizers.groups`.
 
     Raises:
-        UsageError: A reference that cannot be imported, or is none where one is needed.
+        UsageError: A reference that cannot be imported, or is none where one is needed; or a group
+            that is not possible, or with a setting that is not known.
     """
     defaults, _ = settings_of(factory)
     given = {name: resolved(value, defaults.get(name)) for name, value in settings.items()}
     first, *others = signature(factory)
     if first.name not in {*_SUPPLIED, *_WRAPPED} and any(map(_is_supplied, others)):
         raise UsageError(
-            f"It takes two sets of parameters, '{first.name}' and others: name a function that is "
-            "given the model, def make(model, ...), and returns the optimizer."
+            f"{_called(factory)} takes two sets of parameters, '{first.name}' and others: name a "
+            "function that is given the model, def make(model, ...), and returns the optimizer."
         )
-    trained = _SUPPLIED.get(first.name, _SUPPLIED["params"])(model)
+    if groups and first.name in ("model", "module"):
+        raise UsageError(f"{_called(factory)} is given the model: it makes its groups itself.")
+    trained = _trained(first.name, model, groups)
     if first.name in _WRAPPED:
         inner = given.pop(first.name)
         if not callable(inner):
@@ -88,11 +98,45 @@ def construct(factory: Callable[..., Any], model: "nn.Module", settings: Mapping
                 f"{first.name}={inner!r} is not valid: it is package.module:Class, with settings "
                 "as in torch.optim:SGD(lr=0.1)."
             )
-        trained = construct(inner, model, {})
+        trained = construct(inner, model, {}, groups)
     given |= {p.name: _SUPPLIED[p.name](model) for p in others if _is_supplied(p)}
     if first.kind is first.KEYWORD_ONLY:
-        return factory(**{first.name: trained}, **given)
-    return factory(trained, **given)
+        made = factory(**{first.name: trained}, **given)
+    else:
+        made = factory(trained, **given)
+    if first.name not in _WRAPPED:
+        require_known(made, groups, defaults)
+    return made
+
+
+def _trained(name: str, model: "nn.Module", groups: Sequence[Group]) -> Any:
+    """What the first parameter receives, by its name."""
+    if name != "param_groups" and not groups:
+        return _SUPPLIED.get(name, _SUPPLIED["params"])(model)
+    named = list(model.named_parameters())
+    return split(named, groups, with_names=name in ("named_parameters", "named_params"))
+
+
+def require_known(made: Any, groups: Sequence[Group], settings: Mapping[str, Any]) -> None:
+    """Refuse what an optimizer would keep in a group and never read.
+
+    A name is known by the constructor, by the defaults, or by the source of the class.
+    """
+    known = {*settings, *getattr(made, "defaults", {})}
+    for name in dict.fromkeys(name for _, own in groups for name in own):
+        if name not in known and not _is_read(type(made), name):
+            raise unknown("setting of a parameter group:", name, known)
+
+
+def _is_read(kind: type, name: str) -> bool:
+    for one in kind.__mro__:
+        try:
+            source = inspect.getsource(one)
+        except (OSError, TypeError):
+            continue
+        if re.search(rf"""["']{re.escape(name)}["']""", source):
+            return True
+    return False
 
 
 def resolved(value: Any, default: Any = None) -> Any:
@@ -124,6 +168,10 @@ def resolved(value: Any, default: Any = None) -> Any:
 def is_reference(value: object) -> bool:
     """Whether a setting has the form of a reference."""
     return isinstance(value, str) and _REFERENCE.fullmatch(value) is not None
+
+
+def _called(factory: Callable[..., Any]) -> str:
+    return getattr(factory, "__name__", repr(factory))
 
 
 def _is_supplied(parameter: inspect.Parameter) -> bool:

@@ -5,13 +5,14 @@ This module imports no torch, so that listing optimizers is quick: factories may
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from optimizers import construction
 from optimizers.errors import UsageError, unknown
+from optimizers.groups import Group, split
 from optimizers.plugins import load_reference
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class OptimizerSpec:
         settings_source: Where ``defaults`` come from: a sweep, or a publication.
         step: How a step is taken: ``plain``, ``closure``, ``backward_then_closure`` or ``loss``,
             and ``create_graph``; see ``bench.runs.stepping``. If empty, as the class tells.
+        groups: Parameter groups but for the rest, a selector and settings each, as in
+            ``("ndim<2", {"weight_decay": 0.0})``; see :mod:`optimizers.groups`.
     """
 
     name: str
@@ -73,6 +76,7 @@ class OptimizerSpec:
     search_space: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     settings_source: str = ""
     step: str = ""
+    groups: Sequence[Group] = ()
 
     def load_factory(self) -> Callable[..., Any]:
         """Import the optimizer's class."""
@@ -140,7 +144,11 @@ class OptimizerSpec:
         return own | _settings_of_curvature(curvature) | dict(self.defaults), open_ended
 
     def bind(
-        self, model: "nn.Module", loss_fn: "nn.Module", hyperparameters: Mapping[str, Any]
+        self,
+        model: "nn.Module",
+        loss_fn: "nn.Module",
+        hyperparameters: Mapping[str, Any],
+        groups: Sequence[Group] = (),
     ) -> BoundOptimizer:
         """Build the optimizer over a model's parameters.
 
@@ -151,21 +159,25 @@ class OptimizerSpec:
             model: The model to train.
             loss_fn: Its loss module.
             hyperparameters: Settings that differ from the factory's own defaults.
+            groups: Parameter groups, which go before those of the spec.
 
         Raises:
             UsageError: The optimizer refuses a value, or the model cannot be extended.
         """
         settings = dict(self.defaults) | dict(hyperparameters)
+        groups = (*groups, *self.groups)
         factory, make_curvature = self.load_factory(), self.load_curvature()
         curvature = None
         try:
             if make_curvature is None:
-                optimizer = construction.construct(factory, model, settings)
+                optimizer = construction.construct(factory, model, settings, groups)
             else:
                 names = _settings_of_curvature(make_curvature)
                 curvature = make_curvature(**{k: settings.pop(k) for k in names if k in settings})
                 model, loss_fn = curvature.extend(model, loss_fn)
-                optimizer = factory(model.named_parameters(), curvature=curvature, **settings)
+                named = split(list(model.named_parameters()), groups, with_names=True)
+                optimizer = factory(named, curvature=curvature, **settings)
+                construction.require_known(optimizer, groups, settings)
             _require_optimizer(self.name, optimizer)
         except UsageError:
             raise

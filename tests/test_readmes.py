@@ -228,6 +228,12 @@ COMMANDS = {
     "optbench list optimizers": Small(
         "", ("Optimizers (-o) name what it is settings from", "diag_ggn_mc")
     ),
+    'optbench run -p mnist_mlp -o torch.optim:AdamW,sgd --group "AdamW=ndim<2: weight_decay=0" '
+    '--group "sgd=*.bias: lr=0.01"': Small(
+        'optbench run -p mnist_mlp -o torch.optim:AdamW,sgd --group "AdamW=ndim<2: weight_decay=0" '
+        f'--group "sgd=*.bias: lr=0.01" {TINY}',
+        (HEADER, "AdamW", COSTS, *END),
+    ),
     "optbench run -p mnist_logreg -o SAM=mysam:SAM,sgd --step SAM=backward_then_closure "
     "--set SAM.base_optimizer=torch.optim:SGD --set SAM.lr=0.1": Small(
         "optbench run -p mnist_logreg -o SAM=mysam:SAM,sgd --step SAM=backward_then_closure "

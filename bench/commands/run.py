@@ -41,6 +41,7 @@ def run(
     ] = None,
     setting: shared.Setting = None,
     step: shared.Step = None,
+    group: shared.Group = None,
     seeds: shared.Seeds = "3",
     iterations: Annotated[
         int | None,
@@ -126,6 +127,7 @@ def run(
             settings.parse_seeds(seeds),
             lambda name: processes.call(tasks.describe, replace(base, optimizer=name), name),
             step or [],
+            group or [],
         )
         outcome = compare(
             specs,

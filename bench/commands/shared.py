@@ -36,6 +36,15 @@ Step = Annotated[
         "backward_then_closure (SAM), loss, create_graph, or two as in closure+create_graph.",
     ),
 ]
+Group = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--group",
+        metavar="[LABEL=]SELECTOR: KEY=VALUE",
+        help="A parameter group with settings of its own, by number of axes or by name: "
+        "'ndim<2: weight_decay=0', '*.bias: lr=0.1; momentum=0'.",
+    ),
+]
 Seeds = Annotated[
     str, typer.Option(metavar="N|LIST", help="How many seeds (3: 0, 1, 2), or which: 5,7 or 10-14.")
 ]

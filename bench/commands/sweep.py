@@ -46,6 +46,7 @@ def sweep(
     ] = None,
     setting: shared.Setting = None,
     step: shared.Step = None,
+    group: shared.Group = None,
     seeds: Annotated[
         str | None,
         typer.Option(metavar="N|LIST", help="How many seeds (3), or which: 5,7 or 10-14."),
@@ -123,6 +124,7 @@ def sweep(
         "grid": tuple(grid) if grid else None,
         "settings": tuple(setting) if setting else None,
         "steps": tuple(step) if step else None,
+        "groups": tuple(group) if group else None,
         "seeds": seeds,
         "iterations": iterations,
         "objective": objective,

@@ -154,7 +154,7 @@ def _variant(record: RunRecord) -> str:
     """What a label stands for."""
     config = record.config
     facts = [config[name] for name in ("label", "optimizer", "settings", "hyperparameters")]
-    facts.append(config.get("step", ""))  # not in older records
+    facts += [config.get("step", ""), config.get("groups", ())]  # not in older records
     return json.dumps(by_value(facts), sort_keys=True, default=str)
 
 
@@ -179,6 +179,9 @@ def _difference(record: RunRecord, others: Sequence[RunRecord]) -> str:
     step = record.config.get("step", "")
     if any(other.config.get("step", "") != step for other in others):
         told.append(f"step {step or 'as it tells'}")
+    own_groups = by_value(record.config.get("groups", ()))
+    if any(by_value(other.config.get("groups", ())) != own_groups for other in others):
+        told.append(settings.written_groups(record.config.get("groups", ())) or "no groups")
     if any(other.config["optimizer"] != record.config["optimizer"] for other in others):
         told.append(str(record.config["optimizer"]))
     for kind in ("settings", "hyperparameters"):

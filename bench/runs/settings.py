@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,6 +11,8 @@ from bench.errors import UsageError, unknown
 from bench.runs import stepping
 from bench.runs.spec import RunSpec
 from optimizers import OPTIMIZERS, REGISTRY, construction
+
+_GROUP = re.compile(r"(?:(?P<label>[^=<>:]+)=(?!=))?(?P<selector>[^:]+):(?P<settings>.+)")
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ def comparison_specs(
     seeds: Sequence[int],
     facts: AskFacts = facts_here,
     steps: Sequence[str] = (),
+    groups: Sequence[str] = (),
 ) -> list[RunSpec]:
     """The runs of a comparison, seed by seed, so that drift of the machine hits all labels.
 
@@ -59,12 +63,13 @@ def comparison_specs(
         seeds: The seeds.
         facts: Is asked for the hyperparameters of an optimizer, by its name.
         steps: ``[LABEL=]HOW``; see :func:`parse_steps`.
+        groups: Parameter groups; see :func:`parse_groups`.
 
     Raises:
         UsageError: An option that cannot be read, or that names nothing.
     """
     entries = parse_optimizers(optimizers or list(OPTIMIZERS))
-    taken = parse_steps(steps, entries)
+    taken, grouped = parse_steps(steps, entries), parse_groups(groups, entries)
     settings = parse_settings(assignments, entries, facts)
     return [
         replace(
@@ -73,6 +78,7 @@ def comparison_specs(
             label=entry.label,
             hyperparameters=settings[entry.label],
             step=taken[entry.label],
+            groups=grouped[entry.label],
             seed=seed,
         )
         for seed in seeds
@@ -171,6 +177,39 @@ def parse_steps(options: Sequence[str], entries: Sequence[Entry]) -> dict[str, s
             raise unknown("label", label, steps)
         steps |= {label: how} if separator else dict.fromkeys(steps, how)
     return steps
+
+
+def parse_groups(
+    options: Sequence[str], entries: Sequence[Entry]
+) -> dict[str, list[tuple[str, dict[str, Any]]]]:
+    """Read ``[LABEL=]SELECTOR: KEY=VALUE[; KEY=VALUE...]``: parameter groups by label.
+
+    Without a label a group is every optimizer's.
+
+    Raises:
+        UsageError: It is of another form, or a label that was not selected.
+    """
+    groups: dict[str, list[tuple[str, dict[str, Any]]]] = {entry.label: [] for entry in entries}
+    for option in options:
+        found = _GROUP.fullmatch(option.strip())
+        parts = [part.partition("=") for part in (found["settings"] if found else "").split(";")]
+        if found is None or not all(key.strip() and separator for key, separator, _ in parts):
+            raise UsageError(
+                f"Group '{option}' is not valid: write [LABEL=]SELECTOR: KEY=VALUE; KEY=VALUE, as "
+                "in 'ndim<2: weight_decay=0' or 'adam=*.bias: lr=0.1'."
+            )
+        label = found["label"] and found["label"].strip()
+        if label is not None and label not in groups:
+            raise unknown("label", label, groups)
+        own = {key.strip(): parse_value(text) for key, _, text in parts}
+        for name in [label] if label is not None else groups:
+            groups[name].append((found["selector"].strip(), own))
+    return groups
+
+
+def written_groups(groups: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+    """Parameter groups as :func:`parse_groups` reads them."""
+    return ", ".join(f"{selector}: {'; '.join(assignments(own))}" for selector, own in groups)
 
 
 def takers(

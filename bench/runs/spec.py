@@ -1,6 +1,6 @@
 """What to run: one problem, one optimizer, one seed, one budget."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
@@ -43,6 +43,8 @@ class RunSpec:
         curvature_every: Iterations between observations of the curvature diagonal, outside the
             clock; the first iteration and the last of ``iterations`` are observed too; 0 for none.
             Optimizers without a diagonal have nothing to observe.
+        groups: Parameter groups but for the rest, a selector and settings each, as in
+            ``(("ndim<2", {"weight_decay": 0.0}),)``; see :mod:`optimizers.groups`.
         step: How the optimizer's step is taken; see :mod:`bench.runs.stepping`. If empty, as its
             spec, its class or the signature of its ``step`` tells.
         warmup: Iterations on a model that is thrown away, before anything is timed; ``None``: until
@@ -67,6 +69,7 @@ class RunSpec:
     eval_every: int = 50
     eval_first: bool = True
     curvature_every: int = 20
+    groups: Sequence[tuple[str, Mapping[str, Any]]] = ()
     step: str = ""
     warmup: int | None = None
     data_root: str | None = None
@@ -83,6 +86,7 @@ class RunSpec:
         if not self.label:
             object.__setattr__(self, "label", called(self.optimizer))
         object.__setattr__(self, "hyperparameters", dict(self.hyperparameters))
+        object.__setattr__(self, "groups", tuple((one, dict(own)) for one, own in self.groups))
         if self.iterations is None and self.seconds is None:
             raise UsageError("A run needs a budget: iterations, seconds, or both.")
         _require(self.iterations is None or self.iterations >= 1, "iterations", self.iterations)

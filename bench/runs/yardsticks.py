@@ -73,6 +73,7 @@ def yardstick_spec(spec: RunSpec) -> RunSpec:
         optimizer=PLAIN_GRADIENT,
         label="plain gradient",
         hyperparameters={},
+        groups=(),
         step="",
         role="plain_gradient",
         iterations=None,

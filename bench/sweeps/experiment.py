@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -28,6 +28,7 @@ class Experiment:
         optimizers: ``[LABEL=]NAME``.
         grid: ``[LABEL.]KEY=VALUES``; see ``bench.sweeps.grid``.
         settings: ``[LABEL.]KEY=VALUE``, the same in all cells.
+        groups: Parameter groups; see ``bench.runs.settings.parse_groups``.
         steps: ``[LABEL=]HOW``, how steps are taken; see ``bench.runs.stepping``.
         seeds: How many, or which.
         iterations: Budget of a run.
@@ -45,6 +46,7 @@ class Experiment:
     optimizers: tuple[str, ...] = ("diag_ggn_mc",)
     grid: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
     seeds: str = "3"
     iterations: int = TUTORIAL_ITERATIONS
@@ -86,8 +88,9 @@ class Experiment:
     def digest(self) -> str:
         """Hash of the definition: the same sweep goes on in the same file."""
         fields = dataclasses.asdict(self)
-        if not self.steps:  # sweeps from before there were any keep their names
-            del fields["steps"]
+        for name in ("groups", "steps"):  # sweeps from before there were any keep their names
+            if not fields[name]:
+                del fields[name]
         text = json.dumps(fields, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
@@ -120,6 +123,7 @@ class Arm:
     Attributes:
         label: The label.
         optimizer: Its optimizer.
+        groups: Its parameter groups.
         step: How its steps are taken; empty if it tells.
         fixed: Settings that all cells share.
         axes: What is swept.
@@ -127,6 +131,7 @@ class Arm:
 
     label: str
     optimizer: str
+    groups: Sequence[tuple[str, Mapping[str, Any]]] = ()
     step: str = ""
     fixed: Mapping[str, Any] = field(default_factory=dict)
     axes: Mapping[str, Axis] = field(default_factory=dict)
@@ -185,6 +190,7 @@ def arms(experiment: Experiment, facts: AskFacts = facts_here) -> list[Arm]:
     entries = options.parse_optimizers(experiment.optimizers)
     fixed = options.parse_settings(experiment.settings, entries, facts)
     steps = options.parse_steps(experiment.steps, entries)
+    groups = options.parse_groups(experiment.groups, entries)
     axes = axes_by_label(experiment.grid, entries, facts)
     for label, names in axes.items():
         if both := names.keys() & fixed[label].keys():
@@ -198,6 +204,7 @@ def arms(experiment: Experiment, facts: AskFacts = facts_here) -> list[Arm]:
         Arm(
             label=e.label,
             optimizer=e.optimizer,
+            groups=tuple(groups[e.label]),
             step=steps[e.label],
             fixed=fixed[e.label],
             axes=axes[e.label],

@@ -6,8 +6,8 @@ from typing import Any
 from bench.errors import UsageError, unknown
 
 _YAML_KEYS = {
-    "problem", "optimizers", "grid", "set", "step", "seeds", "iterations", "objective", "strategy",
-    "trials", "batch_size", "device", "dtype", "curvature_every",
+    "problem", "optimizers", "grid", "set", "step", "group", "seeds", "iterations", "objective",
+    "strategy", "trials", "batch_size", "device", "dtype", "curvature_every",
 }  # fmt: skip
 
 
@@ -51,6 +51,8 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], str]:
         for key, name in (("grid", "grid"), ("set", "settings"), ("step", "steps")):
             if key in fields:
                 fields[name] = _assignments(key, fields.pop(key))
+        if "group" in fields:
+            fields["groups"] = _groups(fields.pop("group"))
         if "seeds" in fields:
             seeds = fields["seeds"]  # of a list each is a seed, also if it is the only one
             alone = isinstance(seeds, list) and len(seeds) == 1
@@ -98,6 +100,13 @@ def _optimizers(value: Any) -> tuple[str, ...]:
     if value and isinstance(value, list) and all(isinstance(item, str) for item in value):
         return tuple(value)
     raise UsageError("optimizers is to be a name, a list of names, or names by label.")
+
+
+def _groups(value: Any) -> tuple[str, ...]:
+    items = [value] if isinstance(value, str) else value
+    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        raise UsageError("group is to be a list, as in 'group: [\"ndim<2: weight_decay=0\"]'.")
+    return tuple(items)
 
 
 def _assignments(key: str, value: Any) -> tuple[str, ...]:

@@ -116,8 +116,10 @@ def read(path: Path) -> SweepRecord:
         if document["schema_version"] != SCHEMA_VERSION:
             raise ValueError(f"its schema is version {document['schema_version']!r}")
         facts: dict[str, Any] = dict(document["experiment"])
-        for name in ("optimizers", "grid", "settings", "steps"):
-            facts[name] = tuple(facts.get(name, ()) if name == "steps" else facts[name])
+        for name in ("optimizers", "grid", "settings"):
+            facts[name] = tuple(facts[name])
+        for name in ("groups", "steps"):  # which older files lack
+            facts[name] = tuple(facts.get(name, ()))
         cells = [
             (
                 Cell(
@@ -169,6 +171,7 @@ def _arm(facts: Mapping[str, Any]) -> Arm:
     return Arm(
         label=facts["label"],
         optimizer=facts["optimizer"],
+        groups=tuple((selector, _settings(own)) for selector, own in facts.get("groups", ())),
         step=facts.get("step", ""),
         fixed=_settings(facts["fixed"]),
         axes=axes,

@@ -146,6 +146,7 @@ class Sweeper:
             experiment.base(self.data_root),
             optimizer=arm.optimizer,
             label=cell.label,
+            groups=arm.groups,
             step=arm.step,
             hyperparameters={**arm.fixed, **cell.settings},
             seed=cell.seed,

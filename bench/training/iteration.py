@@ -63,7 +63,7 @@ class Training:
             )
         model = model.to(train.device, dtype)
         loss_fn = problem.make_loss().to(train.device, dtype)
-        self.bound = prepared.optimizer.bind(model, loss_fn, prepared.asked.hyperparameters)
+        self.bound = prepared.bind(model, loss_fn)
         seed_globally(stream_seed(spec.seed, "training"))
         indices = batch_indices(
             len(train),

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import torch
+from torch import nn
 
 from bench.errors import NotApplicableError, UsageError, unknown
 from bench.machine import devices, environment
@@ -21,7 +22,7 @@ from bench.training.curvature_check import Finding
 from bench.training.seeding import global_state_kept, initial_model
 from optimizers import REGISTRY as OPTIMIZER_REGISTRY
 from optimizers.plugins import Registry
-from optimizers.spec import OptimizerSpec
+from optimizers.spec import BoundOptimizer, OptimizerSpec
 
 Spec = TypeVar("Spec")
 _KEPT = 2  # problems, with their data
@@ -48,6 +49,17 @@ class Prepared:
     optimizer: OptimizerSpec
     builder: Callable[[ProblemOptions], Problem]
     note: str = ""
+
+    def bind(self, model: nn.Module, loss_fn: nn.Module) -> BoundOptimizer:
+        """Build the optimizer over a model's parameters, as the run has it.
+
+        Raises:
+            UsageError: The optimizer refuses a value, or the model cannot be extended.
+        """
+        groups = self.asked.groups
+        if not groups:  # an older revision's optimizers know none ('optbench regress')
+            return self.optimizer.bind(model, loss_fn, self.asked.hyperparameters)
+        return self.optimizer.bind(model, loss_fn, self.asked.hyperparameters, groups)
 
     @cached_property
     def run_id(self) -> str:
@@ -214,10 +226,11 @@ def check(prepared: Prepared) -> str:
             raise _unbuildable(name, error) from error
         given = prepared.asked.hyperparameters
         try:
-            optimizer.bind(model, loss_fn, given)
+            prepared.bind(model, loss_fn)
         except UsageError as error:
             is_none = error.__cause__ is None and optimizer.curvature is None
-            if is_none or (given and _takes_defaults(optimizer, problem)):
+            chosen = given or prepared.asked.groups
+            if is_none or (chosen and _takes_defaults(optimizer, problem)):
                 raise
             hint = f" {_OTHERS}" if optimizer.curvature is not None else ""
             raise NotApplicableError(f"{error}{hint}") from error
@@ -253,7 +266,7 @@ def _examined(prepared: Prepared) -> Finding:
     known = _EXAMINED.setdefault(prepared.problem, {})
     if key not in known:
         known[key] = curvature_check.examine(
-            lambda *parts: optimizer.bind(parts[0], parts[1], prepared.asked.hyperparameters),
+            prepared.bind,
             initial_model(prepared.problem, seed=0),
             prepared.problem.make_loss(),
             prepared.problem.train,

@@ -128,6 +128,14 @@ def test_a_label_whose_steps_are_taken_in_several_ways_is_told_apart_by_them() -
     assert sorted(set(found)) == ["sgd (step as it tells)", "sgd (step closure)"]
 
 
+def test_a_label_with_several_parameter_groups_is_told_apart_by_them() -> None:
+    records = [made_record(), made_record(), made_record()]
+    for record, groups_ in zip(records[1:], ((), [["ndim<2", {"lr": 1}]]), strict=True):
+        record.config["groups"] = groups_  # type: ignore[index]
+    found = [record.label for record in only(records).training]
+    assert sorted(set(found)) == ["sgd (ndim<2: lr=1)", "sgd (no groups)"]
+
+
 def test_labels_stay_apart_whatever_they_are() -> None:
     records = [
         made_record(label="a (lr=1)", settings={"lr": 2}),

@@ -10,6 +10,7 @@ from bench.runs.settings import (
     Entry,
     Facts,
     comparison_specs,
+    parse_groups,
     parse_optimizers,
     parse_seeds,
     parse_settings,
@@ -17,6 +18,7 @@ from bench.runs.settings import (
     parse_until,
     parse_value,
     setting_key,
+    written_groups,
 )
 from bench.runs.spec import RunSpec
 from optimizers import OptimizerSpec, UsageError
@@ -146,6 +148,28 @@ def test_how_steps_are_taken_goes_to_a_label_or_to_all() -> None:
         parse_steps(["c=closure"], entries)
     with pytest.raises(UsageError, match="step='closures' is not valid"):
         parse_steps(["a=closures"], entries)
+
+
+def test_parameter_groups_go_to_a_label_or_to_all() -> None:
+    entries = [Entry("a", "sgd"), Entry("b", "adam")]
+    assert parse_groups([], entries) == {"a": [], "b": []}
+    options = ["ndim<2: weight_decay=0", "b=ndim==1: lr=0.1; betas=0.9,0.99", "a = *.bias:lr=1"]
+    assert parse_groups(options, entries) == {
+        "a": [("ndim<2", {"weight_decay": 0}), ("*.bias", {"lr": 1})],
+        "b": [("ndim<2", {"weight_decay": 0}), ("ndim==1", {"lr": 0.1, "betas": (0.9, 0.99)})],
+    }
+    found = parse_groups(options, entries)["b"]
+    assert written_groups(found) == "ndim<2: weight_decay=0, ndim==1: lr=0.1; betas=0.9,0.99"
+    with pytest.raises(UsageError, match="Unknown label 'c'"):
+        parse_groups(["c=*: lr=1"], entries)
+
+
+@pytest.mark.parametrize(
+    "option", ["", "ndim<2", "ndim<2:", ": lr=1", "*: lr", "*: =1", "*: lr=1;"]
+)
+def test_wrong_parameter_groups_are_told(option: str) -> None:
+    with pytest.raises(UsageError, match=r"is not valid: write \[LABEL=\]SELECTOR: KEY=VALUE"):
+        parse_groups([option], [Entry("a", "sgd")])
 
 
 def test_a_setting_without_a_default_is_given_by_its_name_alone() -> None:

@@ -90,6 +90,7 @@ def test_what_is_at_its_default_is_not_hashed_so_that_new_fields_change_no_id() 
         "eval_every": 50,
         "eval_first": True,
         "curvature_every": 20,
+        "groups": (),
         "step": "",
         "warmup": None,
         "data_root": None,

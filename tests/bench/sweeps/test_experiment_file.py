@@ -52,6 +52,14 @@ def test_ways_to_step_are_for_all_or_by_label(
     assert Experiment(**fields).steps == steps
 
 
+@pytest.mark.parametrize("group", ['"ndim<2: lr=1"', '["ndim<2: lr=1", "a=*: lr=2"]'])
+def test_groups_are_one_or_several(tmp_path: Path, group: str) -> None:
+    fields, _ = read_yaml(written(tmp_path, f"group: {group}"))
+    assert Experiment(**fields).groups == ("ndim<2: lr=1", "a=*: lr=2")[: 1 + group.count(",")]
+    with pytest.raises(UsageError, match="group is to be a list"):
+        read_yaml(written(tmp_path, "group: {a: 1}"))
+
+
 def test_nested_lists_are_written_as_pairs(tmp_path: Path) -> None:
     fields, _ = read_yaml(written(tmp_path, "grid: {betas: [[0.9, 0.9], [0.9, 0.99]]}"))
     assert fields["grid"] == ("betas=0.9,0.9;0.9,0.99;",)

@@ -23,6 +23,15 @@ def test_the_file_of_a_sweep_tells_all_about_it(tmp_path: Path) -> None:
     assert (again.yaml, again.command) == ("grid: x", "optbench sweep x.yaml")
 
 
+def test_groups_come_back_as_they_were(tmp_path: Path) -> None:
+    groups = ("ndim<3: lr=0.5; momentum=0.5",)
+    outcome, _, _ = swept(tmp_path, replace(EXPERIMENT, groups=groups))
+    (path,) = (tmp_path / "sweeps").glob("*.json")
+    assert records.read(path) == outcome.record
+    (arm,) = outcome.record.arms
+    assert arm.groups == (("ndim<3", {"lr": 0.5, "momentum": 0.5}),)
+
+
 def test_ways_to_step_come_back_and_older_files_have_none(tmp_path: Path) -> None:
     outcome, _, _ = swept(tmp_path, replace(EXPERIMENT, steps=("plain",)))
     (path,) = (tmp_path / "sweeps").glob("*.json")
