@@ -84,6 +84,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
         for name in ("Adam", "AdamW", "Adan", "Lion", "RAdam", "Ranger", "SGD", "StableAdamW")
     },
 }
+# Matrices by Muon and the rest by the Adam that comes with it, as their documentation has it.
+FLAGGED = {
+    "muon:SingleDeviceMuonWithAuxAdam",
+    *(f"pytorch_optimizer:{n}" for n in ("AdaGO", "AdaMuon", "Muon", "MuonClip", "NorMuon")),
+}
+GROUPS = ("ndim>=2: use_muon=true", "*: use_muon=false")
 # By hand: how the libraries' documentation takes a step, where it is not the plain way.
 CLOSURE, GRADIENT_FIRST, LOSS, GRAPH = "closure", "gradient first", "loss", "graph"
 DOCUMENTED = {
@@ -126,6 +132,9 @@ def by_command(names: list[str], folder: Path) -> dict[str, RunRecord | str]:
     for label, name in labels.items():
         for key, value in SETTINGS.get(name, {}).items():
             command += ["--set", f"{label}.{key}={value}"]
+        if name in FLAGGED:
+            for group in GROUPS:
+                command += ["--group", f"{label}={group}"]
     said = []
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
@@ -215,6 +224,11 @@ def _built(name: str, model: torch.nn.Module) -> Any:
     kind: Callable[..., Any] = getattr(importlib.import_module(library), attribute)
     settings = {k: v for k, v in SETTINGS.get(name, {}).items() if k != "base_optimizer"}
     parameters = list(model.parameters())
+    if name in FLAGGED:
+        matrices = [p for p in parameters if p.ndim >= 2]
+        others = [p for p in parameters if p.ndim < 2]
+        flagged = [(matrices, True), (others, False)]
+        return kind([{"params": own, "use_muon": flag} for own, flag in flagged], **settings)
     if "optimizer" in settings:
         return kind(torch.optim.SGD(parameters, lr=0.1))
     if "base_optimizer" in SETTINGS.get(name, {}):

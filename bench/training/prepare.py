@@ -211,7 +211,7 @@ def check(prepared: Prepared) -> str:
     :mod:`bench.training.curvature_check`.
 
     Returns:
-        That the curvature is unchecked, and why; empty if it is checked, or if there is none.
+        What is to be told: parameters that nothing moves, a curvature that is unchecked, and why.
 
     Raises:
         UsageError: A setting that the optimizer refuses, or a model that cannot be built.
@@ -226,7 +226,7 @@ def check(prepared: Prepared) -> str:
             raise _unbuildable(name, error) from error
         given = prepared.asked.hyperparameters
         try:
-            prepared.bind(model, loss_fn)
+            bound = prepared.bind(model, loss_fn)
         except UsageError as error:
             is_none = error.__cause__ is None and optimizer.curvature is None
             chosen = given or prepared.asked.groups
@@ -234,17 +234,36 @@ def check(prepared: Prepared) -> str:
                 raise
             hint = f" {_OTHERS}" if optimizer.curvature is not None else ""
             raise NotApplicableError(f"{error}{hint}") from error
+        notes = [_left_out(bound, optimizer.name)]
         if optimizer.curvature is None:
-            return ""
+            return notes[0]
         finding = _examined(prepared)
     if why := finding.impossible or finding.wrong:
         what = "cannot be computed" if finding.impossible else "is wrong"
         raise NotApplicableError(
             f"The curvature of '{optimizer.name}' {what} on {name}: {why}. {_OTHERS}"
         )
-    if not finding.unchecked:
+    if finding.unchecked:
+        notes.append(f"The curvature of '{optimizer.name}' is unchecked: {finding.unchecked}.")
+    return " ".join(filter(None, notes))
+
+
+def _left_out(bound: BoundOptimizer, name: str) -> str:
+    """That there are parameters which no group has, so that nothing moves them."""
+    moved = {
+        one.untyped_storage().data_ptr()  # a group may have another view of a parameter
+        for group in bound.optimizer.param_groups
+        for one in group["params"]
+        if isinstance(one, torch.Tensor)
+    }
+    left = [
+        which
+        for which, parameter in bound.model.named_parameters()
+        if parameter.requires_grad and parameter.untyped_storage().data_ptr() not in moved
+    ]
+    if not left:
         return ""
-    return f"The curvature of '{optimizer.name}' is unchecked: {finding.unchecked}."
+    return f"'{name}' moves no {', '.join(left)}: no parameter group of its has them."
 
 
 _EXAMINED: WeakKeyDictionary[Problem, dict[Hashable, Finding]] = WeakKeyDictionary()

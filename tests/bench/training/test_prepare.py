@@ -338,3 +338,27 @@ def test_other_tensors_are_another_run_whatever_the_checksum_says(
         monkeypatch.setattr("bench.training.identity.sources", lambda _: {})
         ids.append(prepare(quick(problem="mine"), checked=False).run_id)
     assert ids[0] != ids[1]
+
+
+class OfMatrices(torch.optim.SGD):
+    """Takes the matrices among what it is given, as Muon's users do, and forgets the rest."""
+
+    def __init__(self, params: Any) -> None:
+        super().__init__([p.detach().view(-1) for p in params if p.ndim > 1], lr=0.1)
+
+
+def test_parameters_that_nothing_moves_are_named() -> None:
+    note = check(prepare(quick(optimizer=OfMatrices), checked=False))
+    assert note == "'OfMatrices' moves no 1.bias: no parameter group of its has them."
+    assert check(prepare(quick(), checked=False)) == ""
+
+
+def test_parameter_groups_are_part_of_what_runs() -> None:
+    grouped = prepare(quick(groups=[("ndim<2", {"lr": 0.5})]))
+    model, loss_fn = grouped.problem.make_model(), grouped.problem.make_loss()
+    rates = [group["lr"] for group in grouped.bind(model, loss_fn).optimizer.param_groups]
+    assert rates[1] == 0.5 != rates[0]
+    assert grouped.run_id != prepare(quick()).run_id
+    assert grouped.run_id == prepare(quick(groups=[("ndim<2", {"lr": 0.50})])).run_id
+    with pytest.raises(UsageError, match="setting of a parameter group: 'lrr'"):
+        prepare(quick(groups=[("ndim<2", {"lrr": 0.5})]))
