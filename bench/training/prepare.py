@@ -234,7 +234,7 @@ def check(prepared: Prepared) -> str:
                 raise
             hint = f" {_OTHERS}" if optimizer.curvature is not None else ""
             raise NotApplicableError(f"{error}{hint}") from error
-        notes = [_left_out(bound, optimizer.name)]
+        notes = [_left_out(bound, prepared.resolved.label)]
         if optimizer.curvature is None:
             return notes[0]
         finding = _examined(prepared)
@@ -248,7 +248,7 @@ def check(prepared: Prepared) -> str:
     return " ".join(filter(None, notes))
 
 
-def _left_out(bound: BoundOptimizer, name: str) -> str:
+def _left_out(bound: BoundOptimizer, label: str) -> str:
     """That there are parameters which no group has, so that nothing moves them."""
     moved = {
         one.untyped_storage().data_ptr()  # a group may have another view of a parameter
@@ -263,7 +263,7 @@ def _left_out(bound: BoundOptimizer, name: str) -> str:
     ]
     if not left:
         return ""
-    return f"'{name}' moves no {', '.join(left)}: no parameter group of its has them."
+    return f"'{label}' moves no {', '.join(left)}: no parameter group of its has them."
 
 
 _EXAMINED: WeakKeyDictionary[Problem, dict[Hashable, Finding]] = WeakKeyDictionary()
