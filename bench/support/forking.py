@@ -350,10 +350,12 @@ class _Call:
 
     def poll(self) -> int | None:
         """Something, if the process of a call whose answer nobody waits for has ended."""
+        self._learn(0.0)
         return 0 if self._status < 0 or _readable([self._status], 0.0) else None
 
     def wait(self) -> None:
         """Wait until a process that was told to end has ended, but not for ever."""
+        self._learn(_GRACE_S)
         if self._status >= 0:
             _readable([self._status], _GRACE_S)
         self.end()
@@ -370,10 +372,14 @@ class _Call:
     def _read(self, size: int) -> bytes:
         return os.read(self._answers, size)
 
-    def _signal(self, number: int) -> None:
-        if not self._pid and self._status >= 0 and _readable([self._status], 1.0):
+    def _learn(self, within_s: float) -> None:
+        """Read which process it is, if nobody has: a child may tell something before that."""
+        if not self._pid and self._status >= 0 and _readable([self._status], within_s):
             content = os.read(self._status, _NUMBER.size)
             self._pid = _NUMBER.unpack(content)[0] if len(content) == _NUMBER.size else 0
+
+    def _signal(self, number: int) -> None:
+        self._learn(1.0)
         if self._pid and not self._ended:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, number)

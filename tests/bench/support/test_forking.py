@@ -183,3 +183,32 @@ def _is_zombie(pid: int) -> bool:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
+
+
+def test_a_server_that_speaks_before_its_number_is_known_is_alive() -> None:
+    """Whoever forked it may be slower to say which process it is than it is to say something."""
+    _, answers = ends = os.pipe()
+    status, its_status = os.pipe()
+    call = forking._Call(ends[0], status)
+    try:
+        assert call.poll() is None
+        os.write(its_status, forking._NUMBER.pack(2**22 + 1))  # no process has it
+        assert call.poll() is None
+        os.write(its_status, forking._NUMBER.pack(0))
+        assert call.poll() == 0
+    finally:
+        os.close(its_status)
+        os.close(answers)
+        call._ended = True
+        call.end()
+    assert call.poll() == 0
+
+
+def test_a_server_whose_own_is_gone_is_not_alive() -> None:
+    answers, its_answers = os.pipe()
+    status, its_status = os.pipe()
+    call = forking._Call(answers, status)
+    os.close(its_answers)
+    os.close(its_status)
+    assert call.poll() == 0
+    call.end()
