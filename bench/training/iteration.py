@@ -155,8 +155,8 @@ class Training:
             stepped: Whether there was a step: before it, an optimizer has averaged nothing.
         """
         training, switching = self._model.training, stepped and _has_modes(self._optimizer)
-        state = [*self._optimizer.state.values(), *self._optimizer.param_groups]
-        kept = {one: one.detach().clone() for one in _tensors(state)} if switching else {}
+        own = [getattr(self._optimizer, "state", {}), self._optimizer.param_groups]
+        kept = {one: one.detach().clone() for one in _tensors(own)} if switching else {}
         self._model.eval()
         try:
             if switching:

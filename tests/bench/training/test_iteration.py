@@ -304,6 +304,30 @@ class Averaging(torch.optim.SGD):
             self.state[p]["seen"] = p.detach().clone()
 
 
+class Bare:
+    """No more than an optimizer has to have."""
+
+    def __init__(self, params: Any) -> None:
+        self.param_groups = [{"params": list(params)}]
+
+    def zero_grad(self) -> None:
+        for p in self.param_groups[0]["params"]:
+            p.grad = None
+
+    @torch.no_grad()
+    def step(self) -> None:
+        for p in self.param_groups[0]["params"]:
+            p.sub_(p.grad, alpha=0.01)
+
+
+def test_an_optimizer_needs_no_state_to_be_judged() -> None:
+    training, _ = trained(OptimizerSpec(name="bare", factory=Bare))
+    training.iterate()
+    with training.evaluating(stepped=True):
+        assert not training.bound.model.training
+    assert training.bound.model.training
+
+
 def test_it_is_judged_in_its_own_mode_and_goes_on_bit_for_bit() -> None:
     training, _ = trained(OptimizerSpec(name="mine", factory=Averaging))
     optimizer = training.bound.optimizer
