@@ -15,6 +15,7 @@ import importlib
 import importlib.metadata
 import inspect
 import io
+import os
 import signal
 import subprocess
 import sys
@@ -265,7 +266,8 @@ def compared(name: str, record: RunRecord | str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Try what is installed, print the table's sums and what differs, keep the table."""
+    """Try what is installed, print sums and what differs, keep a table of each library."""
+    os.environ["TORCHDYNAMO_DISABLE"] = "1"  # heavyball compiles each of its optimizers for minutes
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", choices=LIBRARIES, default=list(LIBRARIES))
     parser.add_argument("--output", type=Path)
@@ -281,7 +283,11 @@ def main() -> None:
             records = by_command(names, Path(folder))
             found = [compared(name, records[name]) for name in names]
         version = importlib.metadata.version(LIBRARIES[library])
-        rows += [{"library": f"{LIBRARIES[library]} {version}", **row} for row in found]
+        found = [{"library": f"{LIBRARIES[library]} {version}", **row} for row in found]
+        rows += found
+        if options.output is not None:
+            options.output.mkdir(parents=True, exist_ok=True)
+            pd.DataFrame(found).to_csv(options.output / f"{LIBRARIES[library]}.csv", index=False)
         ended = sum(row["status"] in ("completed", "diverged") for row in found)
         agree = sum(row["agree"] == "yes" for row in found)
         print(f"{library} {version}: of {len(found)}, {ended} complete, {agree} agree", flush=True)
@@ -296,9 +302,6 @@ def main() -> None:
         .drop(columns="library")
         .to_string(index=False, max_colwidth=160)
     )
-    if options.output is not None:
-        options.output.mkdir(parents=True, exist_ok=True)
-        table.to_csv(options.output / "libraries.csv", index=False)
 
 
 if __name__ == "__main__":
