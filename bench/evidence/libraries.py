@@ -147,7 +147,10 @@ def by_command(names: list[str], folder: Path) -> dict[str, RunRecord | str]:
                 process.send_signal(signal.SIGINT)
     records = [one for one in store.load(folder) if one.role == "training"]
     if not records:  # one that lacks a setting ends all: the others without it
-        refused = next((name for name in names if f"'{name}'" in said[-1]), None)
+        called = {name: (f"'{name}'", f"optbench: {name.partition(':')[2]} ") for name in names}
+        refused = next(
+            (name for name, forms in called.items() if any(one in said[-1] for one in forms)), None
+        )
         if refused is None:
             raise RuntimeError("".join(said[-20:]))
         others = [name for name in names if name != refused]
