@@ -201,7 +201,7 @@ def test_ctrl_c_ends_cleanly_and_the_same_command_resumes(tmp_path: Path) -> Non
         # a shell's background jobs, and what they start, ignore Ctrl-C
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240  # other tests may share the machine
     while not _finished(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
