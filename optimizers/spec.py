@@ -129,11 +129,9 @@ class OptimizerSpec:
         Raises:
             UsageError: One cannot be imported.
         """
-        known, _ = self._known()
-        found = [
-            construction.resolved(value, known.get(name))
-            for name, value in (dict(self.defaults) | dict(given)).items()
-        ]
+        settings = dict(self.defaults) | dict(given)
+        own, _ = construction.settings_of(self.load_factory())  # as the constructor receives them
+        found = [construction.resolved(value, own.get(name)) for name, value in settings.items()]
         return [one for one in found if callable(one)]
 
     def _known(self) -> tuple[dict[str, Any], bool]:

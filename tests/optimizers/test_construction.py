@@ -103,6 +103,10 @@ def test_settings_of_a_reference_are_plain(settings: str) -> None:
 def test_what_settings_refer_to_is_part_of_what_runs() -> None:
     spec = OptimizerSpec(name="mine", factory=WithBase)
     assert spec.references({"base_optimizer": "torch.optim:Adam"}) == [torch.optim.Adam]
+    given = OptimizerSpec(
+        name="mine", factory=WithBase, defaults={"base_optimizer": "torch.optim:SGD"}
+    )
+    assert given.references({}) == [torch.optim.SGD]
     found = spec.hyperparameters({"base_optimizer": torch.optim.Adam})
     assert found["base_optimizer"] == "torch.optim.adam:Adam"
     with pytest.raises(UsageError, match="'mine' needs a value for base_optimizer"):
