@@ -120,6 +120,12 @@ class OptimizerSpec:
         empty = inspect.Parameter.empty
         return describe({name: None if one is empty else one for name, one in known.items()})
 
+    def with_own(self, groups: Sequence[Group]) -> tuple[Group, ...]:
+        """Parameter groups, and behind them those of the spec that are not among them."""
+        given = [(selector, dict(own)) for selector, own in groups]
+        mine = [(selector, dict(own)) for selector, own in self.groups]
+        return (*given, *(one for one in mine if one not in given))
+
     def references(self, given: Mapping[str, Any]) -> list[Any]:
         """The classes and functions that settings refer to.
 
@@ -163,7 +169,7 @@ class OptimizerSpec:
             UsageError: The optimizer refuses a value, or the model cannot be extended.
         """
         settings = dict(self.defaults) | dict(hyperparameters)
-        groups = (*groups, *self.groups)
+        groups = self.with_own(groups)
         factory, make_curvature = self.load_factory(), self.load_curvature()
         curvature = None
         try:

@@ -148,6 +148,9 @@ def prepare(spec: RunSpec, *, checked: bool = True) -> Prepared:
         batch_size=batch_size,
         hyperparameters=hyperparameters,
     )
+    if hasattr(optimizer, "with_own"):  # not in an older revision ('optbench regress')
+        groups, step = optimizer.with_own(spec.groups), spec.step or optimizer.step
+        resolved = replace(resolved, groups=groups, step=step)
     prepared = Prepared(
         asked=spec, resolved=resolved, problem=problem, optimizer=optimizer, builder=builder
     )

@@ -353,6 +353,19 @@ def test_parameters_that_nothing_moves_are_named() -> None:
     assert check(prepare(quick(), checked=False)) == ""
 
 
+@pytest.mark.parametrize(
+    "own", [{"groups": [("ndim<2", {"lr": 0.5})]}, {"step": "closure"}], ids=["groups", "step"]
+)
+def test_what_a_spec_says_of_groups_and_steps_is_part_of_what_runs(own: dict[str, Any]) -> None:
+    plain, other = (OptimizerSpec(name="mine", factory="torch.optim:SGD", **f) for f in ({}, own))
+    prepared = prepare(quick(optimizer=other))
+    assert prepared.run_id != prepare(quick(optimizer=plain)).run_id
+    ((name, value),) = own.items()
+    found = getattr(prepared.resolved, name)
+    assert (list(found) if name == "groups" else found) == value
+    assert prepare(replace(prepared.resolved, optimizer=other)).run_id == prepared.run_id
+
+
 def test_parameter_groups_are_part_of_what_runs() -> None:
     grouped = prepare(quick(groups=[("ndim<2", {"lr": 0.5})]))
     model, loss_fn = grouped.problem.make_model(), grouped.problem.make_loss()
