@@ -126,7 +126,7 @@ class Training:
 
     def judge(self) -> None:
         """Note the mini-batch's accuracy and let its graph go; outside the clock."""
-        if self._metric is accuracy and self._outputs.ndim == 2 and self._outputs.numel() <= _FEW:
+        if self._metric is accuracy and self._outputs.numel() <= _FEW:
             # For many at once when they are read: one by one they cost more than all else here.
             self.accuracies.append((self._outputs.detach(), self._targets))
         elif self._metric is not None:
@@ -138,9 +138,10 @@ class Training:
         """The mini-batch accuracies since the last call."""
         noted, self.accuracies = self.accuracies, []
         later = [one for one in noted if isinstance(one, tuple)]
-        if later and len(later) == len(noted):
+        if later and len(later) == len(noted) and later[0][0].ndim == 2:
             outputs, targets = (torch.stack(parts) for parts in zip(*later, strict=True))
-            return (outputs.argmax(2) == targets).double().mean(1).tolist()
+            # The first of equal ones, as argmax has it, at half of its time.
+            return (outputs.max(2).indices == targets).double().mean(1).tolist()
         each = [accuracy(*one) if isinstance(one, tuple) else one for one in noted]
         return torch.stack(each).double().tolist() if each else []
 

@@ -1,6 +1,6 @@
 """The phase clock, under a timer whose time we set."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pytest
 import torch
@@ -27,7 +27,7 @@ class FakeTimer:
     def seconds(self, start: float, end: float) -> float:
         return end - start
 
-    def release(self, marks: Sequence[float]) -> None:
+    def release(self, marks: Iterable[float]) -> None:
         self.released += marks
 
 
