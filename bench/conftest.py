@@ -30,7 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="Time this optimizer instead of the built-in ones: a name or package.module:Class; "
+        help="Time this optimizer instead of the tutorial's: a name or package.module:Class; "
         "may be repeated.",
     )
     group.addoption(

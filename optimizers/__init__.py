@@ -12,6 +12,7 @@ from optimizers.registry import OPTIMIZERS, REGISTRY
 from optimizers.spec import BoundOptimizer, OptimizerSpec
 
 if TYPE_CHECKING:
+    from optimizers.composite import Composite
     from optimizers.curvature import Curvature
     from optimizers.curvature.statistics import Observed
     from optimizers.diag_ggn import DiagGGN
@@ -20,6 +21,7 @@ __all__ = [
     "OPTIMIZERS",
     "REGISTRY",
     "BoundOptimizer",
+    "Composite",
     "Curvature",
     "DiagGGN",
     "Observed",
@@ -27,7 +29,12 @@ __all__ = [
     "UsageError",
 ]
 
-_HOMES = {"Curvature": "curvature", "DiagGGN": "diag_ggn", "Observed": "curvature.statistics"}
+_HOMES = {
+    "Composite": "composite",
+    "Curvature": "curvature",
+    "DiagGGN": "diag_ggn",
+    "Observed": "curvature.statistics",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from optimizers.errors import UsageError, unknown
+from optimizers.errors import UnfitError, UsageError, unknown
 from optimizers.groups import Group, split
 from optimizers.plugins import load_reference
 
@@ -80,26 +80,54 @@ def construct(
         UsageError: A reference that cannot be imported, or is none where one is needed; or a group
             that is not possible, or with a setting that is not known.
     """
+    first = signature(factory)[0].name
+    if groups and first in ("model", "module"):
+        raise UsageError(f"{_called(factory)} is given the model: it makes its groups itself.")
+    return construct_over(
+        factory, split(list(model.named_parameters()), groups, with_names=True), settings, model
+    )
+
+
+def construct_over(
+    factory: Callable[..., Any],
+    groups: Sequence[dict[str, Any]],
+    settings: Mapping[str, Any],
+    model: "nn.Module | None" = None,
+) -> Any:
+    """Build an optimizer of parameters in groups, ``{"params": [(name, parameter)], ...}``.
+
+    Args:
+        factory: Its class, or a callable like one.
+        groups: The parameters, and settings of theirs.
+        settings: Its settings.
+        model: The model that has them, if it has no others.
+
+    Raises:
+        UsageError: As of :func:`construct`; or it needs the model, and there is none.
+    """
     defaults, _ = settings_of(factory)
     given = {name: resolved(value, defaults.get(name)) for name, value in settings.items()}
     first, *others = signature(factory)
-    if first.name not in {*_SUPPLIED, *_WRAPPED} and any(map(_is_supplied, others)):
-        raise UsageError(
+    supplied = [p for p in others if _is_supplied(p)]
+    if first.name not in {*_SUPPLIED, *_WRAPPED} and supplied:
+        raise UnfitError(
             f"{_called(factory)} takes two sets of parameters, '{first.name}' and others: name a "
             "function that is given the model, def make(model, ...), and returns the optimizer."
         )
-    if groups and first.name in ("model", "module"):
-        raise UsageError(f"{_called(factory)} is given the model: it makes its groups itself.")
-    trained = _trained(first.name, model, groups)
     if first.name in _WRAPPED:
         inner = given.pop(first.name)
         if not callable(inner):
+            raise UsageError(not_callable(first.name, inner))
+        trained = construct_over(inner, groups, {}, model)
+    elif first.name in ("model", "module") or supplied:
+        if model is None:
             raise UsageError(
-                f"{first.name}={inner!r} is not valid: it is package.module:Class, with settings "
-                "as in torch.optim:SGD(lr=0.1)."
+                f"{_called(factory)} is given the whole model: it cannot step a part of it."
             )
-        trained = construct(inner, model, {}, groups)
-    given |= {p.name: _SUPPLIED[p.name](model) for p in others if _is_supplied(p)}
+        trained = _received(first.name, groups, model)
+    else:
+        trained = _received(first.name, groups, model)
+    given |= {p.name: _SUPPLIED[p.name](model) for p in supplied}
     if first.kind is first.KEYWORD_ONLY:
         made = factory(**{first.name: trained}, **given)
     else:
@@ -109,22 +137,30 @@ def construct(
     return made
 
 
-def _trained(name: str, model: "nn.Module", groups: Sequence[Group]) -> Any:
+def _received(name: str, groups: Sequence[dict[str, Any]], model: "nn.Module | None") -> Any:
     """What the first parameter receives, by its name."""
-    if name != "param_groups" and not groups:
-        return _SUPPLIED.get(name, _SUPPLIED["params"])(model)
-    named = list(model.named_parameters())
-    return split(named, groups, with_names=name in ("named_parameters", "named_params"))
+    if name in ("model", "module"):
+        return model
+    with_names = name in ("named_parameters", "named_params")
+    found = [
+        group if with_names else group | {"params": [one for _, one in group["params"]]}
+        for group in groups
+    ]
+    if name != "param_groups" and all(group.keys() == {"params"} for group in found):
+        return [one for group in found for one in group["params"]]
+    return found
 
 
-def require_known(made: Any, groups: Sequence[Group], settings: Mapping[str, Any]) -> None:
+def require_known(
+    made: Any, groups: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]
+) -> None:
     """Refuse what an optimizer would keep in a group and never read.
 
     A name is known by the constructor, by the defaults, or by the source of the class.
     """
     known = {*settings, *getattr(made, "defaults", {})}
-    for name in dict.fromkeys(name for _, own in groups for name in own):
-        if name not in known and not _is_read(type(made), name):
+    for name in dict.fromkeys(name for group in groups for name in group):
+        if name != "params" and name not in known and not _is_read(type(made), name):
             raise unknown("setting of a parameter group:", name, known)
 
 
@@ -163,6 +199,14 @@ def resolved(value: Any, default: Any = None) -> Any:
             f"'{value}' is not valid: its settings are written as in torch.optim:SGD(lr=0.1)."
         ) from None
     return functools.partial(target, **settings)
+
+
+def not_callable(name: str, value: object) -> str:
+    """That a setting is to be an optimizer."""
+    return (
+        f"{name}={value!r} is not valid: it is package.module:Class, with settings as in "
+        "torch.optim:SGD(lr=0.1)."
+    )
 
 
 def is_reference(value: object) -> bool:

@@ -8,6 +8,10 @@ class UsageError(ValueError):
     """A value that breaks a rule: the message names the value, the rule and the alternatives."""
 
 
+class UnfitError(UsageError):
+    """What an optimizer cannot do with a model or with this torch, whatever its settings."""
+
+
 class UnknownNameError(UsageError):
     """A name that names nothing here; it may elsewhere, such as in another revision."""
 

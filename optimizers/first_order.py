@@ -18,6 +18,30 @@ SGD = OptimizerSpec(
     settings_source="sweep in results/reference/damping",
 )
 
+ADAMW = OptimizerSpec(
+    name="adamw",
+    factory="torch.optim:AdamW",
+    summary="Adam with decoupled weight decay",
+    defaults={"lr": 0.003, "weight_decay": 0.01},
+    search_space={
+        "lr": (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1),
+        "weight_decay": (0.01, 0.1, 1.0),
+    },
+    settings_source="sweep in results/reference/muon",
+)
+
+MUON = OptimizerSpec(
+    name="muon",
+    factory="optimizers.muon:Muon",
+    summary="Orthogonalised momentum for hidden matrices, AdamW for the rest",
+    defaults={"lr": 0.02, "adamw_lr": 0.003},
+    search_space={
+        "lr": (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0),
+        "adamw_lr": (0.001, 0.003, 0.01),
+    },
+    settings_source="sweep in results/reference/muon",
+)
+
 ADAM = OptimizerSpec(
     name="adam",
     factory="torch.optim:Adam",

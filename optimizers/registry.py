@@ -4,7 +4,7 @@ To add one: put an ``OptimizerSpec`` into ``OPTIMIZERS``, declare an entry point
 ``optbench.optimizers``, or name it ``package.module:Class`` on the command line.
 """
 
-from optimizers.first_order import ADAM, SGD
+from optimizers.first_order import ADAM, ADAMW, MUON, SGD
 from optimizers.plugins import Registry
 from optimizers.spec import OptimizerSpec
 
@@ -35,6 +35,8 @@ OPTIMIZERS: dict[str, OptimizerSpec] = {
     ),
     "adam": ADAM,
     "sgd": SGD,
+    "adamw": ADAMW,
+    "muon": MUON,
 }
 
 REGISTRY: Registry[OptimizerSpec] = Registry(

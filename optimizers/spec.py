@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from optimizers import construction
-from optimizers.errors import UsageError, unknown
+from optimizers.errors import UnfitError, UsageError, unknown
 from optimizers.groups import Group, split
 from optimizers.plugins import load_reference
 
@@ -166,6 +166,7 @@ class OptimizerSpec:
             groups: Parameter groups, which go before those of the spec.
 
         Raises:
+            UnfitError: The optimizer is not for this model.
             UsageError: The optimizer refuses a value, or the model cannot be extended.
         """
         settings = dict(self.defaults) | dict(hyperparameters)
@@ -181,8 +182,11 @@ class OptimizerSpec:
                 model, loss_fn = curvature.extend(model, loss_fn)
                 named = split(list(model.named_parameters()), groups, with_names=True)
                 optimizer = factory(named, curvature=curvature, **settings)
-                construction.require_known(optimizer, groups, settings)
+                construction.require_known(optimizer, named, settings)
             _require_optimizer(self.name, optimizer)
+        except UnfitError as error:
+            message = f"Optimizer '{self.name}' is not for this model: {error}"
+            raise UnfitError(message) from error
         except UsageError:
             raise
         except Exception as error:  # whatever a plug-in raises is its author's to mend

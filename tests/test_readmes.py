@@ -234,19 +234,20 @@ COMMANDS = {
         f'--group "sgd=*.bias: lr=0.01" {TINY}',
         (HEADER, "AdamW", COSTS, *END),
     ),
-    "optbench run -p mnist_logreg -o SAM=mysam:SAM,sgd --step SAM=backward_then_closure "
-    "--set SAM.base_optimizer=torch.optim:SGD --set SAM.lr=0.1": Small(
-        "optbench run -p mnist_logreg -o SAM=mysam:SAM,sgd --step SAM=backward_then_closure "
-        f"--set SAM.base_optimizer=torch.optim:SGD --set SAM.lr=0.1 {TINY}",
-        (HEADER, "SAM", COSTS, *END),
+    "optbench run -p mnist_mlp -o muon,both=optimizers:Composite --set "
+    'both.hidden="torch.optim:SGD(momentum=0.9)" --set both.hidden_lr=0.1 --set both.rest_lr=0.003'
+    "": Small(
+        "optbench run -p mnist_mlp -o muon,both=optimizers:Composite --set "
+        'both.hidden="torch.optim:SGD(momentum=0.9)" --set both.hidden_lr=0.1 '
+        f"--set both.rest_lr=0.003 {TINY}",
+        (HEADER, "muon", "both", COSTS, *END),
+    ),
+    "optbench run -p mnist_mlp -o kinds:SAM,kinds:ScheduleFree,kinds:SQUARED,muon --set SAM.lr=0.1": (
+        Elsewhere("test_four_kinds_of_optimizers_are_compared_in_one_command")
     ),
     "optbench run -o sgd,mymodule:MyOptimizer --set MyOptimizer.lr=0.1": Small(
         f"optbench run -p mnist_logreg -o sgd,mymodule:MyOptimizer --set MyOptimizer.lr=0.1 {TINY}",
         (HEADER, "MyOptimizer", COSTS, *END),
-    ),
-    "optbench run -p mnist_logreg -o adam,mycurvature:SPEC": Small(
-        f"optbench run -p mnist_logreg -o adam,mycurvature:SPEC {TINY}",
-        (HEADER, "SPEC", COSTS, SHARES, *END),
     ),
 }
 

@@ -132,7 +132,7 @@ class SweepProgress:
         self._refusals: set[str] = set()
         self._remaining = Remaining()
         self._done, self._total = 0, 0
-        self._sign, self._told_data = 1.0, False
+        self._sign, self._told = 1.0, set[str]()
         bar.update(description="checking the settings", total=None)
 
     def planned(self, runs: "Sequence[tuple[Cell, RunRecord]]", stored: int) -> None:
@@ -150,9 +150,12 @@ class SweepProgress:
         cell, blank = runs[0]
         better = self._objective.measure(blank.metrics).better
         self._sign = 1.0 if better == "min" else -1.0
-        if not self._told_data:
-            self._bar.note(f"Data: {blank.data['detail']} ({blank.data['origin']})")
-            self._told_data = True
+        data = f"Data: {blank.data['detail']} ({blank.data['origin']})"
+        notes = [str(one.environment.get("note", "")) for _, one in runs]
+        for note in dict.fromkeys([data, *notes]):
+            if note and note not in self._told:
+                self._bar.note(note)
+        self._told |= {data, *notes}
         already = f" ({stored} more {'is' if stored == 1 else 'are'} stored already)"
         self._bar.note(
             f"{plural(len(runs), 'run')} of {plural(cell.iterations, 'iteration')}, "

@@ -56,6 +56,7 @@ def regress(
     ] = None,
     setting: shared.Setting = None,
     step: shared.Step = None,
+    group: shared.Group = None,
     batch_size: shared.BatchSize = None,
     device: shared.Device = "auto",
     data_root: shared.DataRoot = None,
@@ -135,7 +136,7 @@ def regress(
         base_side = replace(base_side, others=head_side.paths)
         head_side = replace(head_side, others=base_side.paths)
         wanted = optimizer or _own_optimizers(base_side, head_side)
-        specs = _specs(problem or "mnist_cnn", wanted, setting or [], step or [])
+        specs = _specs(problem or "mnist_cnn", wanted, setting or [], step or [], group or [])
         specs = [replace(spec, batch_size=batch_size, device=device) for spec in specs]
         names = ", ".join(comparing.key(spec) for spec in specs)
         what = f"Measuring {names}: {head_side.name} against {base_side.name}"
@@ -210,7 +211,11 @@ def _own_optimizers(base: "Side", head: "Side") -> list[str]:
 
 
 def _specs(
-    problems: str, optimizers: Sequence[str], settings: Sequence[str], steps: Sequence[str]
+    problems: str,
+    optimizers: Sequence[str],
+    settings: Sequence[str] = (),
+    steps: Sequence[str] = (),
+    groups: Sequence[str] = (),
 ) -> list[RunSpec]:
     """The benchmarks. Nothing is imported here: a name may exist on one side only."""
     entries = options.parse_optimizers(optimizers)
@@ -226,6 +231,7 @@ def _specs(
         labelled.append(setting)
     chosen = options.parse_settings(labelled, entries)
     taken = options.parse_steps(steps, entries)
+    grouped = options.parse_groups(groups, entries)
     return [
         RunSpec(
             problem=problem,
@@ -233,6 +239,7 @@ def _specs(
             label=entry.label,
             hyperparameters=chosen[entry.label],
             step=taken[entry.label],
+            groups=grouped[entry.label],
             eval_every=0,
         )
         for problem in dict.fromkeys(part.strip() for part in problems.split(","))
@@ -250,6 +257,8 @@ def _command(spec: RunSpec, common: Sequence[str]) -> str:
         words += ["--set", f"{spec.label}.{assignment}"]
     if spec.step:
         words += ["--step", f"{spec.label}={spec.step}"]
+    for group in spec.groups:
+        words += ["--group", f"{spec.label}={settings.written_groups([group])}"]
     return shlex.join(words)
 
 

@@ -36,7 +36,7 @@ def run(
             "-o",
             "--optimizer",
             metavar="[LABEL=]NAME[,...]",
-            help="Optimizers: names or package.module:Class; all built-in ones by default.",
+            help="Optimizers: names or package.module:Class; by default the tutorial's four.",
         ),
     ] = None,
     setting: shared.Setting = None,

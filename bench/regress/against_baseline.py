@@ -25,9 +25,10 @@ from bench.machine.watch import Watch
 from bench.regress import baseline
 from bench.regress.baseline import Stored
 from bench.regress.outcome import Line, OnLaunch, Outcome, Threshold, launch_until_decided
+from bench.runs.spec import TUTORIAL_OPTIMIZERS
 from bench.statistics.launches import Array
 from bench.support.text import plural
-from optimizers import OPTIMIZERS, REGISTRY
+from optimizers import REGISTRY
 
 _FEW_ROUNDS = 10
 _MODULE = Path(__file__).parents[1] / "suite" / "test_throughput.py"
@@ -153,7 +154,8 @@ class _Suite:
     @classmethod
     def matching(cls, stored: Stored) -> "_Suite":
         """The suite with the stored optimizers that still exist, and those that came since."""
-        names = dict.fromkeys((*(str(e["optimizer"]) for e in stored.info.values()), *OPTIMIZERS))
+        timed = (str(e["optimizer"]) for e in stored.info.values())
+        names = dict.fromkeys((*timed, *TUTORIAL_OPTIMIZERS))
         reasons = {name: _unknown(name) for name in names}
         unknown = tuple(reason for reason in reasons.values() if reason)
         known = [name for name, reason in reasons.items() if not reason]

@@ -9,8 +9,8 @@ from typing import Any
 
 from bench.errors import UsageError, unknown
 from bench.runs import stepping
-from bench.runs.spec import RunSpec
-from optimizers import OPTIMIZERS, REGISTRY, construction
+from bench.runs.spec import TUTORIAL_OPTIMIZERS, RunSpec
+from optimizers import REGISTRY, construction
 
 _GROUP = re.compile(r"(?:(?P<label>[^=<>:]+)=(?!=))?(?P<selector>[^:]+):(?P<settings>.+)")
 
@@ -58,7 +58,7 @@ def comparison_specs(
 
     Args:
         base: What all runs have in common.
-        optimizers: ``[LABEL=]NAME`` or comma-separated lists of them; all built-in ones if empty.
+        optimizers: ``[LABEL=]NAME`` or comma-separated lists of them; the tutorial's four if empty.
         assignments: ``[LABEL.]KEY=VALUE``.
         seeds: The seeds.
         facts: Is asked for the hyperparameters of an optimizer, by its name.
@@ -68,7 +68,7 @@ def comparison_specs(
     Raises:
         UsageError: An option that cannot be read, or that names nothing.
     """
-    entries = parse_optimizers(optimizers or list(OPTIMIZERS))
+    entries = parse_optimizers(optimizers or TUTORIAL_OPTIMIZERS)
     taken, grouped = parse_steps(steps, entries), parse_groups(groups, entries)
     settings = parse_settings(assignments, entries, facts)
     return [

@@ -11,6 +11,7 @@ from optimizers.spec import OptimizerSpec
 DTYPES = ("float32", "float64")
 SPLITS = ("test", "validation")
 TUTORIAL_ITERATIONS = 201
+TUTORIAL_OPTIMIZERS = ("diag_ggn_mc", "diag_ggn_exact", "adam", "sgd")
 MEMORY_RUNS = 3  # of an optimizer, each in a process of its own: one alone may be off by a MiB
 
 Role = Literal["training", "plain_gradient", "memory"]

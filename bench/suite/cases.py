@@ -11,7 +11,7 @@ import torch
 from bench.errors import LostError, UsageError
 from bench.problems import REGISTRY as PROBLEM_REGISTRY
 from bench.problems.data import TensorData
-from bench.runs.spec import RunSpec
+from bench.runs.spec import TUTORIAL_OPTIMIZERS, RunSpec
 from bench.runs.yardsticks import PLAIN_GRADIENT
 from bench.suite.rounds import synchronised_timer
 from bench.training import memory, tasks
@@ -62,10 +62,10 @@ def subjects(optimizers: Sequence[str], *, full: bool) -> Iterator[Subject]:
     """Everything to time on every device at hand, the plain gradient first.
 
     Args:
-        optimizers: Which; the built-in ones if empty.
+        optimizers: Which; the tutorial's if empty.
         full: Every registered optimizer too, on every registered problem, at more batch sizes.
     """
-    wanted, problems = list(optimizers) or list(OPTIMIZERS), list(PROBLEMS)
+    wanted, problems = list(optimizers or TUTORIAL_OPTIMIZERS), list(PROBLEMS)
     if full:
         wanted += [*OPTIMIZERS, *(point.name for point in REGISTRY.installed())]
         problems = [*PROBLEM_REGISTRY.entries, *(p.name for p in PROBLEM_REGISTRY.installed())]

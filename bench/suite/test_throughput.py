@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from bench.errors import NotApplicableError
 from bench.suite import cases
 from bench.suite.cases import Subject
 from bench.suite.rounds import ITERATION, PhaseRounds
@@ -50,6 +51,10 @@ def test_throughput(
     pytestconfig: pytest.Config,
 ) -> None:
     """Time one phase, and the plain gradient right before and right after it."""
+    try:
+        cases.prepared(subject)
+    except NotApplicableError as error:
+        pytest.skip(str(error))
     rounds = pytestconfig.getoption("optbench_rounds")
     peak = None
     if not pytestconfig.getoption("optbench_no_memory"):

@@ -119,7 +119,8 @@ class Sweeper:
             for seed in seeds
         ]
         specs = [self._spec(labels[cell.label], cell) for cell in cells]
-        blanks = self._identify(specs)
+        known = self._identify(specs)
+        blanks = [one.blank for one in known]
         record.metrics = blanks[0].metrics
         record.fingerprint = blanks[0].environment["fingerprint"]
         measure = self.experiment.judged_by.measure(record.metrics)
@@ -128,7 +129,7 @@ class Sweeper:
         record.cells += [(cell, blank.run_id) for cell, blank in zip(cells, blanks, strict=True)]
         if not record.within(before):  # a file that knows more already stays as it is
             record.save(self.results)
-        scores = self._run(cells, specs, blanks)
+        scores = self._run(cells, specs, known)
         judged: dict[str, list[Judged]] = {label: [] for label in batches}
         for first in range(0, len(cells), len(seeds)):
             own = [scores[index] for index in range(first, first + len(seeds))]
@@ -155,25 +156,25 @@ class Sweeper:
             curvature_every=experiment.curvature_every if whole else 0,  # nobody reads it
         )
 
-    def _identify(self, specs: Sequence[RunSpec]) -> list[RunRecord]:
+    def _identify(self, specs: Sequence[RunSpec]) -> list[Known]:
         """What is known of runs before they begin; it warms all workers up."""
         size = math.ceil(len(specs) / max(1, self.pool.width))
         parts = [specs[first : first + size] for first in range(0, len(specs), size)]
-        blanks: dict[int, list[RunRecord]] = {}
+        known: dict[int, list[Known]] = {}
         calls = [(index, (part, self.conditions)) for index, part in enumerate(parts)]
         for done in run_all(self.pool, worker.identify, calls):
             if isinstance(done, Lost):
                 raise WorkersError(f"The runs could not be prepared: {done.reason}.")
             if self.pool.remote:
                 _require_same_code(parts[done.key], done.result)
-            blanks[done.key] = [known.blank for known in done.result]
-        return [blank for index in range(len(parts)) for blank in blanks[index]]
+            known[done.key] = done.result
+        return [one for index in range(len(parts)) for one in known[index]]
 
     def _run(
-        self, cells: Sequence[Cell], specs: Sequence[RunSpec], blanks: Sequence[RunRecord]
+        self, cells: Sequence[Cell], specs: Sequence[RunSpec], known: Sequence[Known]
     ) -> list[float | str]:
         """Run what is not stored, seed by seed; the score of every cell, or why it has none."""
-        objective = self.experiment.judged_by
+        objective, blanks = self.experiment.judged_by, [one.blank for one in known]
         stored: dict[str, RunRecord] = {}
         todo: dict[str, int] = {}  # by run id: cells may coincide
         for index in sorted(range(len(cells)), key=lambda index: cells[index].seed):
@@ -220,7 +221,7 @@ class Sweeper:
                     now = datetime.now(UTC)
                     record = replace(blanks[done.key], started_at=now, error=done.reason)
                 else:
-                    record = done.result
+                    record = known[done.key].told(done.result)
                 store.save(record, self.results)
                 claimed.pop(done.key).release()
                 stored[blanks[done.key].run_id] = record

@@ -231,9 +231,10 @@ def check(prepared: Prepared) -> str:
         try:
             bound = prepared.bind(model, loss_fn)
         except UsageError as error:
+            unfit = type(error).__name__ == "UnfitError"  # which an older revision lacks
             is_none = error.__cause__ is None and optimizer.curvature is None
             chosen = given or prepared.asked.groups
-            if is_none or (chosen and _takes_defaults(optimizer, problem)):
+            if not unfit and (is_none or (chosen and _takes_defaults(optimizer, problem))):
                 raise
             hint = f" {_OTHERS}" if optimizer.curvature is not None else ""
             raise NotApplicableError(f"{error}{hint}") from error

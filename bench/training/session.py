@@ -120,7 +120,8 @@ class _Session:
         store.require_writable(self.results)
         data = known[0].blank.data
         self.observer.note(f"Data: {data['detail']} ({data['origin']})")
-        for note in dict.fromkeys(one.note for one in known if one.note):
+        notes = [one.blank.environment.get("note") for one in known]
+        for note in dict.fromkeys(filter(None, notes)):
             self.observer.note(note)
         stored = [None if self.fresh or one.blank.error else self._stored(one) for one in known]
         runnable = [
@@ -166,8 +167,7 @@ class _Session:
             if interruption.result is None:
                 raise
             record = interruption.result
-        if one.note:
-            record = replace(record, environment={**record.environment, "note": one.note})
+        record = one.told(record)
         store.save(record, self.results)
         self.outcome.training.append(record)
         self.observer.finished(record)
@@ -177,7 +177,8 @@ class _Session:
     def measure_memory(self, specs: Sequence[RunSpec], known: Sequence[Known]) -> None:
         """Peak memory by label: from the training runs on CUDA, from memory runs on the CPU.
 
-        These are not timed, so that they go on side by side.
+        These are not timed: as many go on side by side as the cores have room for, since threads
+        that share a core slow each other down.
         """
         for record in self.outcome.training:
             if record.peak_memory_bytes is not None:
@@ -203,7 +204,8 @@ class _Session:
         if todo:
             labels = ", ".join(dict.fromkeys(label for label, _ in todo))
             self.observer.note(f"Measuring the peak memory of {labels}")
-        with ThreadPoolExecutor(os.cpu_count()) as side_by_side:
+        threads = int(known[0].blank.environment["threads"])
+        with ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // threads)) as side_by_side:
             measure = self.processes.measure_memory
             futures = [(label, side_by_side.submit(measure, spec, under)) for label, spec in todo]
             try:

@@ -96,18 +96,22 @@ class Known:
 
     Attributes:
         blank: Its record, without what it yields. The status is ``not_applicable``, with the
-            reason, where the optimizer cannot do this.
+            reason, where the optimizer cannot do this. What is to be told of the run beforehand is
+            ``note`` in its environment.
         yardstick: The run id of its plain gradient.
         start: A digest of the initial parameters.
         sources: What its code consists of, by name.
-        note: What is to be told of it beforehand; empty if nothing is.
     """
 
     blank: RunRecord
     yardstick: str
     start: str
     sources: Mapping[str, str]
-    note: str = ""
+
+    def told(self, record: RunRecord) -> RunRecord:
+        """The record of the run, with what is told of it beforehand."""
+        note = {k: v for k, v in self.blank.environment.items() if k == "note"}
+        return replace(record, environment={**record.environment, **note}) if note else record
 
 
 def build_problem(_: Tell, surroundings: Surroundings, spec: RunSpec) -> None:
@@ -186,10 +190,12 @@ def identify(
         if key not in tried:
             tried[key] = _try(plan)
         reason, note = tried[key]
-        found[index] = replace(found[index], note=note)
+        blank = found[index].blank
         if reason is not None:
-            blank = replace(found[index].blank, status="not_applicable", error=reason)
-            found[index] = replace(found[index], blank=blank)
+            blank = replace(blank, status="not_applicable", error=reason)
+        if note:
+            blank = replace(blank, environment={**blank.environment, "note": note})
+        found[index] = replace(found[index], blank=blank)
     return found
 
 

@@ -24,7 +24,10 @@ def test_a_reference_is_imported() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("agam", r"Unknown optimizer 'agam'\. Did you mean 'adam'\? Known: adam, diag_ggn_exact"),
+        (
+            "agam",
+            r"Unknown optimizer 'agam'\. Did you mean 'adam'\? Known: adam, adamw, diag_ggn_exact",
+        ),
         ("torch.optim:NAdm", r"Unknown attribute of module 'torch\.optim': 'NAdm'.*'NAdam'"),
         ("no_such_module:Class", r"Cannot import 'no_such_module' for .*: No module named"),
         ("torch.optim:", r"not of the form package\.module:attribute"),

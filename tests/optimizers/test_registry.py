@@ -9,7 +9,9 @@ from optimizers import OPTIMIZERS, REGISTRY, OptimizerSpec
 
 
 def test_built_in_optimizers() -> None:
-    assert list(OPTIMIZERS) == ["diag_ggn_mc", "diag_ggn_exact", "adam", "sgd"]
+    assert list(OPTIMIZERS) == [
+        "diag_ggn_mc", "diag_ggn_exact", "adam", "sgd", "adamw", "muon",
+    ]  # fmt: skip
 
 
 def test_all_built_in_optimizers_are_swept_with_as_many_cells() -> None:

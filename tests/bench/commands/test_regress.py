@@ -241,8 +241,19 @@ def test_thresholds_come_from_pyproject(repository: Path) -> None:
 
 
 def test_how_steps_are_taken_goes_to_the_benchmark_and_its_command() -> None:
-    specs = command._specs("quadratic", ["sgd,m:Mine"], [], ["Mine=closure"])
+    specs = command._specs("quadratic", ["sgd,m:Mine"], steps=["Mine=closure"])
     assert [spec.step for spec in specs] == ["", "closure"]
     assert command._command(specs[1], []) == (
         "optbench regress -p quadratic -o Mine=m:Mine --step Mine=closure"
     )
+
+
+def test_groups_go_to_the_benchmark_and_its_command() -> None:
+    group = "ndim<2: weight_decay=0; lr=0.1"
+    specs = command._specs("quadratic", ["sgd,m:Mine"], groups=[f"Mine={group}", "*.bias: lr=1"])
+    assert [len(spec.groups) for spec in specs] == [1, 2]
+    words = shlex.split(command._command(specs[1], []))
+    options = [words[i + 1] for i, word in enumerate(words) if word == "--group"]
+    assert options == [f"Mine={group}", "Mine=*.bias: lr=1"]
+    again = command._specs("quadratic", ["Mine=m:Mine"], groups=options)
+    assert again[0].groups == specs[1].groups

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from bench.errors import UsageError
+from bench.runs.spec import TUTORIAL_OPTIMIZERS
 from bench.runs.yardsticks import PLAIN_GRADIENT
 from bench.suite import cases
 from bench.suite.cases import Subject
 from bench.suite.rounds import synchronised_timer
 from bench.training.processes import Processes
-from optimizers import OPTIMIZERS
 from tests.bench.records import made_record
 
 SGD = Subject("quadratic", "sgd", None, "cpu")
@@ -53,11 +53,11 @@ def test_every_problem_has_the_plain_gradient_first_and_each_optimizer_once(
     assert {one.batch_size for one in found} == {None}
 
 
-def test_without_names_the_built_in_optimizers_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_names_the_tutorial_s_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     found = list(cases.subjects([], full=False))
     assert [one.optimizer for one in found if one.problem == "mnist_cnn"] == [
-        PLAIN_GRADIENT, *OPTIMIZERS,
+        PLAIN_GRADIENT, *TUTORIAL_OPTIMIZERS,
     ]  # fmt: skip
     assert {one.device for one in found} == {"cpu"}
 
