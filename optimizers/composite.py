@@ -81,7 +81,7 @@ class Composite(Optimizer):
         if any(hasattr(one, "train") and hasattr(one, "eval") for one in self._parts):
             self.train, self.eval = (lambda: self._enter("train")), (lambda: self._enter("eval"))
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Step both parts.
 
         Args:
@@ -133,9 +133,10 @@ class Composite(Optimizer):
     def _adopt(self) -> None:
         """Show what the parts have: their groups, their state by part, their defaults."""
         self.param_groups = [group for part in self._parts for group in part.param_groups]
-        self.state = defaultdict(
-            dict, {part: getattr(one, "state", {}) for part, one in enumerate(self._parts)}
-        )
+        states: dict[Any, Any] = {
+            n: getattr(part, "state", {}) for n, part in enumerate(self._parts)
+        }
+        self.state = defaultdict(dict, states)
         self.defaults = {
             name: value
             for part in self._parts
@@ -191,7 +192,8 @@ def _selected(named: Sequence[tuple[str, Tensor]], model: nn.Module, select: str
         told = ", ".join(f"{name} (ndim {parameter.ndim})" for name, parameter in named)
         if select == HIDDEN:
             raise UnfitError(
-                f"no matrix is between the first and the last of {told}; select='ndim>=2' takes all."
+                f"no matrix is between the first and the last of {told}; with select='ndim>=2' "
+                "all are taken."
             )
         raise UsageError(f"select='{select}' is not valid: it takes none of {told}.")
     return chosen

@@ -119,15 +119,12 @@ def construct_over(
         if not callable(inner):
             raise UsageError(not_callable(first.name, inner))
         trained = construct_over(inner, groups, {}, model)
-    elif first.name in ("model", "module") or supplied:
-        if model is None:
-            raise UsageError(
-                f"{_called(factory)} is given the whole model: it cannot step a part of it."
-            )
-        trained = _received(first.name, groups, model)
     else:
         trained = _received(first.name, groups, model)
-    given |= {p.name: _SUPPLIED[p.name](model) for p in supplied}
+    if model is not None:
+        given |= {p.name: _SUPPLIED[p.name](model) for p in supplied}
+    elif supplied or first.name in ("model", "module"):
+        raise UsageError(f"{_called(factory)} is given the whole model: it cannot step a part.")
     if first.kind is first.KEYWORD_ONLY:
         made = factory(**{first.name: trained}, **given)
     else:

@@ -242,9 +242,8 @@ COMMANDS = {
         f"--set both.rest_lr=0.003 {TINY}",
         (HEADER, "muon", "both", COSTS, *END),
     ),
-    "optbench run -p mnist_mlp -o kinds:SAM,kinds:ScheduleFree,kinds:SQUARED,muon --set SAM.lr=0.1": (
-        Elsewhere("test_four_kinds_of_optimizers_are_compared_in_one_command")
-    ),
+    "optbench run -p mnist_mlp -o kinds:SAM,kinds:ScheduleFree,kinds:SQUARED,muon "
+    "--set SAM.lr=0.1": Elsewhere("test_four_kinds_of_optimizers_are_compared_in_one_command"),
     "optbench run -o sgd,mymodule:MyOptimizer --set MyOptimizer.lr=0.1": Small(
         f"optbench run -p mnist_logreg -o sgd,mymodule:MyOptimizer --set MyOptimizer.lr=0.1 {TINY}",
         (HEADER, "MyOptimizer", COSTS, *END),

@@ -82,7 +82,7 @@ class Rows(Optimizer):
         super().__init__(params, {"lr": lr})
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: Any = None) -> Any:
         for group in self.param_groups:
             for p in group["params"]:
                 assert p.ndim == 2
@@ -119,7 +119,7 @@ class Replacing(Optimizer):
     def __init__(self, params: Any) -> None:
         super().__init__(params, {})
 
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: Any = None) -> Any:
         for p in self.param_groups[0]["params"]:
             p.data = p.data - 0.1 * p.grad
 
@@ -161,8 +161,14 @@ def test_gradients_are_zeroed_and_a_closure_is_called_once() -> None:
     assert all(p.grad is not None and not p.grad.any() for p in model.parameters())
     optimizer.zero_grad()
     assert all(p.grad is None for p in model.parameters())
-    called = []
-    assert optimizer.step(lambda: called.append(torch.is_grad_enabled()) or 3.0) == 3.0
+    called = list[bool]()
+
+    def closure() -> float:
+        called.append(torch.is_grad_enabled())
+        return 3.0
+
+    with torch.no_grad():
+        assert optimizer.step(closure) == 3.0
     assert called == [True]
 
 
@@ -202,7 +208,7 @@ def test_groups_reach_the_parts_that_have_their_parameters() -> None:
         ({"hidden_rate": 1}, r"Unknown setting of hidden: 'hidden_rate'.*hidden_lr"),
         ({"lr": 1}, r"Unknown setting of a Composite: 'lr'.*hidden_…, rest_…"),
         ({"select": "nothing*"}, r"select='nothing\*' is not valid: it takes none of 0.weight"),
-        ({"hidden": lambda model: None}, "is given the whole model: it cannot step a part"),
+        ({"hidden": lambda model: None}, "is given the whole model: it cannot step a part."),
         ({"rest": "here"}, "rest='here' is not valid: it is package.module:Class"),
     ],
 )
