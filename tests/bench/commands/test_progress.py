@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -154,6 +155,15 @@ def test_a_sweep_of_one_run_is_told_in_the_singular_and_a_failure_at_once(
         "1/1 runs, done; no result yet",
         "The only run is stored already",
     ]
+
+
+def test_a_sweep_tells_a_note_once(bar: Bar, written: io.StringIO) -> None:
+    shown = SweepProgress(bar, parse_objective("val_loss"), 1)
+    cell, plain = Cell(label="sgd", settings={}, seed=0, iterations=1), made_record()
+    noted = replace(plain, environment={**plain.environment, "note": "It is unchecked."})
+    for runs in ([plain, noted, noted], [noted]):
+        shown.planned([(cell, blank) for blank in runs], 0)
+    assert [line for line in told(written) if "unchecked" in line] == ["It is unchecked."]
 
 
 def test_a_time_budget_is_told_by_quarters(bar: Bar, written: io.StringIO) -> None:

@@ -133,6 +133,18 @@ def test_nothing_is_run_where_something_is_wrong(
     assert not (tmp_path / "sweeps").exists()
 
 
+def test_what_is_told_of_a_run_beforehand_is_in_its_record_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check(prepared: prepare.Prepared) -> str:
+        return "It is unchecked." if prepared.asked.hyperparameters.get("lr") == 0.1 else ""
+
+    monkeypatch.setattr(prepare, "check", check)
+    swept(tmp_path, replace(EXPERIMENT, grid=("lr=0.1,1",), seeds="1"))
+    notes = {r.config["settings"]["lr"]: r.environment.get("note") for r in store.load(tmp_path)}
+    assert notes == {0.1: "It is unchecked.", 1.0: None}
+
+
 @pytest.mark.parametrize("strategy", ["grid", "halving"])
 def test_what_is_not_applicable_is_stored_and_told_and_the_rest_is_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strategy: str

@@ -187,6 +187,28 @@ def test_what_backpack_refuses_only_while_it_runs_is_told_before(
         bench.run(quick(problem="refused", optimizer="diag_ggn_mc"))
 
 
+def of_two_sets(matrices: Any, params: Any) -> torch.optim.Optimizer:
+    return torch.optim.SGD([*matrices, *params], lr=0.1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"optimizer": "muon"}, r"'muon' is not for this model: .*no matrix|no torch.optim.Muon"),
+        ({"optimizer": "muon", "hyperparameters": {"lr": 0.1}}, "'muon' is not for this model"),
+        (
+            {"optimizer": of_two_sets},
+            "'.*test_prepare.*:of_two_sets' is not for this model: of_two",
+        ),
+    ],
+)
+def test_what_no_setting_makes_possible_is_not_applicable(
+    fields: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(NotApplicableError, match=message):
+        prepare(quick(problem="mnist_logreg", **fields))
+
+
 def test_a_curvature_that_is_wrong_is_refused_with_what_differs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
