@@ -50,6 +50,7 @@ LIBRARIES = {
     "muon": "muon-optimizer",
     "came_pytorch": "came-pytorch",
 }
+COMPOSITE = "optimizers:Composite"
 PROBLEM, ITERATIONS, EVERY = "mnist_mlp", 20, 10
 
 # What is no optimizer of dense parameters in one process.
@@ -91,6 +92,9 @@ FLAGGED = {
     *(f"pytorch_optimizer:{n}" for n in ("AdaGO", "AdaMuon", "Muon", "MuonClip", "NorMuon")),
 }
 GROUPS = ("ndim>=2: use_muon=true", "*: use_muon=false")
+# Matrices by it and the rest by AdamW, since it takes nothing else.
+COMPOSED = {"muon:SingleDeviceMuon", "pytorch_optimizer:SpectralSphere", "torch.optim:Muon"}
+MATRICES = "ndim>=2"
 # By hand: how the libraries' documentation takes a step, where it is not the plain way.
 CLOSURE, GRADIENT_FIRST, LOSS, GRAPH = "closure", "gradient first", "loss", "graph"
 DOCUMENTED = {
@@ -128,9 +132,13 @@ def by_command(names: list[str], folder: Path) -> dict[str, RunRecord | str]:
     command = [
         *(sys.executable, "-m", "bench", "run", "-p", PROBLEM, "--seeds", "1", "--warmup", "1"),
         *("--iterations", str(ITERATIONS), "--eval-every", str(EVERY)),
-        *("--results", str(folder), "-o", ",".join(f"{k}={v}" for k, v in labels.items())),
+        *("--results", str(folder), "-o"),
+        ",".join(f"{k}={COMPOSITE if v in COMPOSED else v}" for k, v in labels.items()),
     ]
     for label, name in labels.items():
+        if name in COMPOSED:
+            for assignment in (f"hidden={name}", f"select={MATRICES}"):
+                command += ["--set", f"{label}.{assignment}"]
         for key, value in SETTINGS.get(name, {}).items():
             command += ["--set", f"{label}.{key}={value}"]
         if name in FLAGGED:
@@ -147,10 +155,7 @@ def by_command(names: list[str], folder: Path) -> dict[str, RunRecord | str]:
                 process.send_signal(signal.SIGINT)
     records = [one for one in store.load(folder) if one.role == "training"]
     if not records:  # one that lacks a setting ends all: the others without it
-        called = {name: (f"'{name}'", f"optbench: {name.partition(':')[2]} ") for name in names}
-        refused = next(
-            (name for name, forms in called.items() if any(one in said[-1] for one in forms)), None
-        )
+        refused = next((name for name in names if f"'{name}'" in said[-1]), None)
         if refused is None:
             raise RuntimeError("".join(said[-20:]))
         others = [name for name in names if name != refused]
@@ -165,7 +170,7 @@ def by_hand(name: str) -> tuple[list[float], list[float]]:
     assert problem.held_out is not None
     data = problem.held_out
     model, loss_fn = initial_model(problem, seed), problem.make_loss()
-    optimizer = _built(name, model)
+    optimizer, *others = _built(name, model)
     seed_globally(stream_seed(seed, "training"))
     batches = _batches(prepared, seed)
     how, averages = DOCUMENTED.get(name, ""), hasattr(optimizer, "eval")
@@ -193,6 +198,8 @@ def by_hand(name: str) -> tuple[list[float], list[float]]:
     for iteration in range(ITERATIONS):
         inputs, targets = next(batches)
         seen = list[float]()
+        for other in others:
+            other.zero_grad()
 
         def closure(inputs: Any = inputs, targets: Any = targets, seen: Any = seen) -> Any:
             optimizer.zero_grad()
@@ -210,6 +217,8 @@ def by_hand(name: str) -> tuple[list[float], list[float]]:
         else:
             closure()
             optimizer.step(*([lambda seen=seen: seen[0]] if how == LOSS else []))
+        for other in others:
+            other.step()
         losses.append(seen[0])
         if (iteration + 1) % EVERY == 0:
             evaluate()
@@ -223,23 +232,25 @@ def _batches(prepared: Prepared, seed: int) -> Iterator[tuple[torch.Tensor, torc
         yield train.batch(indices)
 
 
-def _built(name: str, model: torch.nn.Module) -> Any:
+def _built(name: str, model: torch.nn.Module) -> list[Any]:
     library, _, attribute = name.partition(":")
     kind: Callable[..., Any] = getattr(importlib.import_module(library), attribute)
     settings = {k: v for k, v in SETTINGS.get(name, {}).items() if k != "base_optimizer"}
     parameters = list(model.parameters())
+    matrices = [p for p in parameters if p.ndim >= 2]
+    others = [p for p in parameters if p.ndim < 2]
+    if name in COMPOSED:
+        return [kind(matrices, **settings), torch.optim.AdamW(others)]
     if name in FLAGGED:
-        matrices = [p for p in parameters if p.ndim >= 2]
-        others = [p for p in parameters if p.ndim < 2]
         flagged = [(matrices, True), (others, False)]
-        return kind([{"params": own, "use_muon": flag} for own, flag in flagged], **settings)
+        return [kind([{"params": own, "use_muon": flag} for own, flag in flagged], **settings)]
     if "optimizer" in settings:
-        return kind(torch.optim.SGD(parameters, lr=0.1))
+        return [kind(torch.optim.SGD(parameters, lr=0.1))]
     if "base_optimizer" in SETTINGS.get(name, {}):
         first = [model, parameters] if attribute == "WSAM" else [parameters]
-        return kind(*first, torch.optim.SGD, **settings)
+        return [kind(*first, torch.optim.SGD, **settings)]
     first_name = next(iter(inspect.signature(kind).parameters))
-    return kind(model if first_name == "model" else parameters, **settings)
+    return [kind(model if first_name == "model" else parameters, **settings)]
 
 
 def compared(name: str, record: RunRecord | str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from bench.runs import store
 CELLS = 16
 SWEEP = (
     "sweep", "-p", "quadratic", "-o", "sgd", "--grid", f"lr=1e-3:1:log{CELLS // 2}",
-    "--seeds", "2", "--iterations", "2500", "--jobs", "2",
+    "--seeds", "2", "--iterations", "800", "--jobs", "2",
 )  # fmt: skip
 DEADLY = '''
 """An optimizer that kills its process at one learning rate."""
@@ -85,7 +85,7 @@ def test_a_killed_sweep_goes_on_where_it_was(tmp_path: Path, after: int) -> None
     assert stored(tmp_path) == before
     finished = optbench(tmp_path, *SWEEP, "--json")
     assert finished.returncode == 0, finished.stderr
-    assert f"{CELLS - before} runs of 2500 iterations" in finished.stderr
+    assert f"{CELLS - before} runs of 800 iterations" in finished.stderr
     assert f"({before} more {'is' if before == 1 else 'are'} stored already)" in finished.stderr
     require_one_record_per_cell(tmp_path)
     document = json.loads(finished.stdout)

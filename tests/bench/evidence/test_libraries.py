@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import torch
 
 import bench
 from bench.evidence import libraries
@@ -35,6 +36,14 @@ def run(name: str, **fields: Any) -> RunRecord:
 @pytest.mark.parametrize("name", ["torch.optim:Adam", "torch.optim:LBFGS"])
 def test_both_agree_to_the_bit(name: str) -> None:
     row = libraries.compared(name, run(name))
+    assert (row["status"], row["agree"], row["note"]) == ("completed", "yes", "")
+
+
+@pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="this torch has no Muon")
+def test_what_knows_matrices_alone_is_composed_on_both_sides() -> None:
+    settings = {"hidden": "torch.optim:Muon", "select": libraries.MATRICES}
+    record = run(libraries.COMPOSITE, hyperparameters=settings)
+    row = libraries.compared("torch.optim:Muon", record)
     assert (row["status"], row["agree"], row["note"]) == ("completed", "yes", "")
 
 
