@@ -1,7 +1,8 @@
 """Specs of torch.optim's first-order optimizers.
 
 The settings are among the best of a sweep with equal numbers of cells for every optimizer, on the
-validation split of ``mnist_cnn``; ``results/reference/damping/`` holds it.
+validation split of ``mnist_cnn``: those in ``results/reference/damping/`` and
+``results/reference/muon/``.
 """
 
 from optimizers.spec import OptimizerSpec
@@ -22,7 +23,7 @@ ADAMW = OptimizerSpec(
     name="adamw",
     factory="torch.optim:AdamW",
     summary="Adam with decoupled weight decay",
-    defaults={"lr": 0.003, "weight_decay": 0.01},
+    defaults={"lr": 0.003, "weight_decay": 0.1},
     search_space={
         "lr": (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1),
         "weight_decay": (0.01, 0.1, 1.0),
@@ -34,7 +35,7 @@ MUON = OptimizerSpec(
     name="muon",
     factory="optimizers.muon:Muon",
     summary="Orthogonalised momentum for hidden matrices, AdamW for the rest",
-    defaults={"lr": 0.02, "adamw_lr": 0.003},
+    defaults={"lr": 0.01, "adamw_lr": 0.003},
     search_space={
         "lr": (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0),
         "adamw_lr": (0.001, 0.003, 0.01),

@@ -11,7 +11,7 @@ from bench.comparison import targets
 from bench.comparison.groups import Group
 from bench.comparison.quantities import Quantity, to_target
 from bench.comparison.summary import Row, summarise
-from bench.comparison.targets import Reach
+from bench.runs.reached import Moment, Reach, reach
 from bench.runs.record import DONE, RunRecord
 from bench.runs.yardsticks import Yardsticks
 from bench.statistics import intervals
@@ -83,15 +83,22 @@ class Analysis:
     def time_to(self, target: float, label: str, unit: str) -> dict[str, float]:
         """What each run of a label needed to reach a target, infinite if it never did.
 
+        It is interpolated between two evaluations; see :func:`bench.runs.reached.reach`.
+
         Args:
             target: One of ``targets``.
             label: One of ``labels``.
             unit: ``iterations``, ``seconds`` or ``gradients`` (gradient-equivalents). Runs whose
                 times are no timings, or without a plain gradient, are left out of the last two.
         """
+        moments = {run: reach.at for run, reach in self.reached[target][label].items()}
+        return self._told(moments, unit)
+
+    def _told(self, moments: Mapping[str, Moment], unit: str) -> dict[str, float]:
+        """Moments by run in a unit, without those that it does not have."""
         found = {}
-        for run, reach in self.reached[target][label].items():
-            value = reach.iterations if unit == "iterations" else reach.seconds
+        for run, moment in moments.items():
+            value = moment.iterations if unit == "iterations" else moment.seconds
             if unit == "gradients":
                 value /= self.plain_gradient_s[run]  # NaN without one, also of a miss
             if not math.isnan(value):
@@ -101,6 +108,18 @@ class Analysis:
     def spread_to(self, target: float, label: str, unit: str) -> Spread | None:
         """The median of :meth:`time_to` with its interval."""
         return intervals.spread(list(self.time_to(target, label, unit).values()))
+
+    def bracket_to(self, target: float, label: str, unit: str) -> tuple[float, float] | None:
+        """Between what the median of :meth:`time_to` is for certain, whatever is between.
+
+        These are the medians of the evaluations before the target was met, and of those that first
+        meet it.
+        """
+        reached = self.reached[target][label]
+        low = self._told({run: reach.after for run, reach in reached.items()}, unit)
+        high = self._told({run: reach.by for run, reach in reached.items()}, unit)
+        first, last = intervals.spread(list(low.values())), intervals.spread(list(high.values()))
+        return None if first is None or last is None else (first.median, last.median)
 
 
 def analyse(group: Group, wanted: Sequence[Target] = ()) -> Analysis:
@@ -129,9 +148,9 @@ def analyse(group: Group, wanted: Sequence[Target] = ()) -> Analysis:
     reached = {
         level: {
             label: {
-                record.key: reach
+                record.key: there
                 for record in records
-                if (reach := targets.reach(record, metric, level)).iterations < math.inf
+                if (there := reach(record, metric, level)).at.iterations < math.inf
                 or record.status in DONE
             }
             for label, records in by_label.items()

@@ -39,7 +39,7 @@ FIELDS: Mapping[str, Mapping[str, pa.DataType]] = {
     },
     "time_to_target": {
         **_OF, "metric": pa.string(), "target": pa.float64(), "unit": pa.string(), **_INTERVAL,
-        "reached": pa.int64(),
+        "seen_from": pa.float64(), "seen_to": pa.float64(), "reached": pa.int64(),
     },
 }  # fmt: skip
 
@@ -83,13 +83,16 @@ def _times(analyses: Sequence[Analysis]) -> Iterator[dict[str, Any]]:
                 for unit in ("iterations", "seconds", "gradients"):
                     found = one.time_to(level, row.label, unit)
                     spread = one.spread_to(level, row.label, unit)
-                    if spread is not None:
+                    seen = one.bracket_to(level, row.label, unit)
+                    if spread is not None and seen is not None:
                         yield {
                             **_of(one, row),
                             "metric": f"{one.split}_{one.metric}",
                             "target": level,
                             "unit": one.to(level, unit).unit,
                             **_interval(spread),
+                            "seen_from": seen[0],
+                            "seen_to": seen[1],
                             "reached": sum(value < math.inf for value in found.values()),
                         }
 

@@ -1,8 +1,7 @@
-"""Time to target, targets that tell runs apart, and performance profiles."""
+"""Targets that tell runs apart."""
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
@@ -10,42 +9,6 @@ import numpy as np
 from bench.runs.record import RunRecord, reaches
 
 _SMALLEST = 1e-300  # distance of levels: below it their digits cannot be counted
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reach:
-    """When a run reached a target; see :func:`reach`.
-
-    Attributes:
-        iterations: Updates done by then; infinite if it never did.
-        seconds: Clocked seconds by then; infinite if it never did, NaN if its times are no timings.
-    """
-
-    iterations: float
-    seconds: float
-
-
-def reach(record: RunRecord, metric: str, target: float) -> Reach:
-    """The first evaluation of a run that is at a target or beyond.
-
-    That bounds the true time from above: a run is seen at its evaluations only, so that it may have
-    been there for up to an interval between two of them.
-
-    Args:
-        record: A training run.
-        metric: One of its metrics.
-        target: The level to reach.
-
-    Returns:
-        Iterations and seconds at that evaluation. The seconds of a run that shared the machine with
-        others are NaN.
-    """
-    better = record.metrics[metric]
-    for row in record.evaluations:
-        if reaches(row[metric], target, better):
-            seconds = math.nan if record.shared else row["seconds"]
-            return Reach(iterations=row["iteration"], seconds=seconds)
-    return Reach(iterations=math.inf, seconds=math.nan if record.shared else math.inf)
 
 
 def choose(records: Sequence[RunRecord], metric: str, most: int = 4) -> tuple[float, ...]:

@@ -22,6 +22,7 @@ ATTRIBUTE = "step_protocol"
 
 # What the signature does not tell, as its authors document it, by the package and the class.
 _KNOWN = {
+    ("heavyball", "SAMWrapper"): "closure",
     ("pytorch_optimizer", "AdaHessian"): CREATE_GRAPH,
     ("pytorch_optimizer", "AliG"): "loss",
     ("pytorch_optimizer", "BSAM"): "closure",

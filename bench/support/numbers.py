@@ -17,6 +17,8 @@ def significant(value: float) -> str:
         return MISSING
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
+    if value == 0:
+        return "0"
     return f"{value:#.3g}".rstrip(".")
 
 

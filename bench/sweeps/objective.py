@@ -8,7 +8,8 @@ from typing import Literal
 
 from bench.errors import UsageError
 from bench.recommend.swept import Measure
-from bench.runs.record import RunRecord, reaches
+from bench.runs.reached import reach
+from bench.runs.record import RunRecord
 from bench.statistics import intervals
 from bench.support.text import in_words
 
@@ -80,18 +81,10 @@ class Objective:
             return in_words(record.status)
         if self.kind == "train_loss":
             return intervals.final_loss(record.values["loss"])
-        last = record.evaluations[-1]
         if self.kind == "final":
-            return last[self.metric]
-        if not reaches(last[self.metric], self.target, record.metrics[self.metric]):
-            return MISSED
-        if len(record.evaluations) < 2:
-            return last["seconds"]
-        # Evaluations are few: the target was reached somewhere since the one before.
-        before = record.evaluations[-2]
-        way = last[self.metric] - before[self.metric]
-        share = (self.target - before[self.metric]) / way
-        return before["seconds"] + share * (last["seconds"] - before["seconds"])
+            return record.evaluations[-1][self.metric]
+        moment = reach(record, self.metric, self.target).at
+        return MISSED if moment.iterations == math.inf else moment.seconds
 
 
 def parse_objective(text: str) -> Objective:
@@ -100,7 +93,7 @@ def parse_objective(text: str) -> Objective:
     ``train_loss`` is the mean of a run's last mini-batch losses, ``val_loss`` and
     ``val_accuracy`` (``val_`` and a metric of the problem) the last evaluation on the validation
     split, ``time_to(val_accuracy=0.95)`` the clocked seconds until the target is reached, between
-    the last two evaluations by linear interpolation.
+    two evaluations by linear interpolation.
 
     Raises:
         UsageError: It is none of these.

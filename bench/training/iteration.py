@@ -75,7 +75,14 @@ class Training:
         self._clock, self._metric = clock, problem.batch_metric
         self._model, self._loss_fn = self.bound.model, self.bound.loss_fn
         self._optimizer, self._context = self.bound.optimizer, self.bound.backward_context
-        self._enter_mode("train")
+        self._switches = _has_modes(self._optimizer)
+        if self._switches:
+            try:
+                self._enter_mode("train")
+            except AttributeError as error:
+                if error.name != "train":
+                    raise
+                self._switches = False  # it hands them on to an optimizer that has none
         self._inputs = self._targets = self._outputs = self._loss = _NOTHING
         self.losses: list[Tensor] = []
         self.accuracies: list[Tensor | tuple[Tensor, Tensor]] = []
@@ -155,7 +162,7 @@ class Training:
         Args:
             stepped: Whether there was a step: before it, an optimizer has averaged nothing.
         """
-        training, switching = self._model.training, stepped and _has_modes(self._optimizer)
+        training, switching = self._model.training, stepped and self._switches
         own = [getattr(self._optimizer, "state", {}), self._optimizer.param_groups]
         kept = {one: one.detach().clone() for one in _tensors(own)} if switching else {}
         self._model.eval()
@@ -202,9 +209,8 @@ class Training:
             _set_generators(device, states)
 
     def _enter_mode(self, mode: Literal["train", "eval"]) -> None:
-        """Enter a mode, if the optimizer has them."""
-        if _has_modes(self._optimizer):
-            getattr(self._optimizer, mode)()
+        """Enter a mode of the optimizer."""
+        getattr(self._optimizer, mode)()
 
     def _stepper(self) -> Callable[[], Any]:
         """What takes a step by the optimizer's protocol."""

@@ -79,9 +79,10 @@ def _per_second(one: Analysis) -> str:
         return f"Per second, no optimizer can be called the first to reach {target}: {why}.{missed}"
     spread = one.spread_to(one.target, first, "seconds")
     assert spread is not None
+    took = f"in {significant(spread.median)} s{_between(one, one.target, first)}"
     if len(one.labels) == 1:
-        return f"{first} reaches {target} in {significant(spread.median)} s."
-    said = f"Per second, {first} is the first to reach {target}, in {significant(spread.median)} s"
+        return f"{first} reaches {target} {took}."
+    said = f"Per second, {first} is the first to reach {target}, {took}"
     if ranking.best is None:
         why = ranking.reason
         if len(times) < 2:
@@ -89,6 +90,14 @@ def _per_second(one: Analysis) -> str:
         return f"{said}, but {_lower(why)}{missed}"
     against = f"; {_against(ranking)}" if ranking.tied or ranking.worse else ""
     return f"{said}{against}.{missed}"
+
+
+def _between(one: Analysis, target: float, label: str) -> str:
+    """Which evaluations a time to a target lies between; nothing if it is one of them."""
+    low, high = one.bracket_to(target, label, "seconds") or (0.0, 0.0)
+    if low == high:
+        return ""
+    return f" (between evaluations at {significant(low)} and {significant(high)} s)"
 
 
 def _missed(times: Mapping[str, Mapping[str, float]]) -> str:

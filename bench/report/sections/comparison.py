@@ -108,8 +108,11 @@ def _targets(one: Analysis, items: Items, stem: str, place: int) -> list[Block]:
             )  # fmt: skip
             steps = one.time_to(level, row.label, "iterations")
             reached = sum(math.isfinite(value) for value in steps.values())
-            detail = ", ".join(filter(None, [cell.detail, f"{reached} of {len(steps)} runs"]))
-            cells.append(replace(cell, detail=detail))
+            details = [cell.detail, f"{reached} of {len(steps)} runs"]
+            low, high = one.bracket_to(level, row.label, unit) or (math.inf, math.inf)
+            if low < high:
+                details.append(f"seen from {quantity.format(low)} to {quantity.format(high)}")
+            cells.append(replace(cell, detail=", ".join(filter(None, details))))
         rows.append(Row(cells=cells, series=index.get(row.label)))
     found = targets.times_to_targets(one, items, stem)
     unit_name = "Clocked seconds" if timed else "Iterations"
@@ -122,8 +125,9 @@ def _targets(one: Analysis, items: Items, stem: str, place: int) -> list[Block]:
         rows=rows,
         notes=[
             "Medians over seeds with their interval; a run that never reached the target counts "
-            "as ∞. It is reached at the first evaluation that meets it, so that times are bounds "
-            "from above, by as much as an interval between evaluations."
+            "as ∞. A run is seen at its evaluations: the time is interpolated between the first "
+            "that meets the target and the one before. 'Seen from' and 'to' are the medians of "
+            "these two: between them is all that is certain."
         ],
     )
     return [Heading(text="Time to target"), *([Figures(figures=found)] if found else []), table]

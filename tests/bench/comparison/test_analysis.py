@@ -76,11 +76,17 @@ def test_a_target_that_exactly_half_of_the_labels_reach_is_hard_enough() -> None
 def test_the_time_to_a_target_in_each_unit() -> None:
     yardstick = made_record(role="plain_gradient", label="plain", minutes=-1)
     one = analysed([*two(), yardstick], wanted=[("accuracy", 0.5), ("accuracy", 0.9)])
-    assert set(one.time_to(0.5, "good", "iterations").values()) == {2.0}
-    assert set(one.time_to(0.5, "good", "seconds").values()) == {0.02}
+    # from 0.1 at iteration 0 to half way to the end at iteration 2
+    crossed = [2 * (0.5 - 0.1) / ((0.93 + 0.001 * seed - 0.1) / 2) for seed in range(3)]
+    np.testing.assert_allclose(list(one.time_to(0.5, "good", "iterations").values()), crossed)
+    seconds = np.array(crossed) / 100
+    np.testing.assert_allclose(list(one.time_to(0.5, "good", "seconds").values()), seconds)
     gradients = one.time_to(0.5, "good", "gradients")
     # a plain gradient is forward and backward, 2 and 3 ms in made-up records
-    np.testing.assert_allclose(list(gradients.values()), 0.02 / 0.005)
+    np.testing.assert_allclose(list(gradients.values()), seconds / 0.005)
+    assert one.bracket_to(0.5, "good", "iterations") == (0.0, 2.0)
+    assert one.bracket_to(0.5, "good", "gradients") == (0.0, pytest.approx(4.0))
+    assert one.bracket_to(0.9, "poor", "seconds") == (math.inf, math.inf)
     assert set(one.time_to(0.9, "poor", "gradients").values()) == {math.inf}
 
 
@@ -100,7 +106,7 @@ def test_a_miss_makes_the_median_infinite() -> None:
     records = [run("a", seed, end) for seed, end in enumerate((0.9, 0.3, 0.3))]
     spread = analysed(records, wanted=[("accuracy", 0.8)]).spread_to(0.8, "a", "iterations")
     assert spread is not None
-    assert (spread.low, spread.median, spread.high) == (3.0, math.inf, math.inf)
+    assert (spread.low, spread.median, spread.high) == (2.75, math.inf, math.inf)  # 0.5 at 2
 
 
 def test_profiles_are_over_groups_targets_and_seeds_that_all_have() -> None:

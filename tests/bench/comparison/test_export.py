@@ -66,9 +66,11 @@ def test_the_summary_has_a_row_per_label_and_quantity(tmp_path: Path) -> None:
 
 def test_times_to_targets_have_misses(tmp_path: Path) -> None:
     rows = exported(tmp_path, [*runs("good", 0.9), *runs("poor", 0.5)])["time_to_target"]
-    assert only(rows, label="good", target=0.9, unit="iterations")["median"] == 3
+    found = only(rows, label="good", target=0.9, unit="iterations")
+    assert found["median"] == pytest.approx(3 * 0.8 / 0.801)
+    assert (found["seen_from"], found["seen_to"]) == (0, 3)
     missed = only(rows, label="poor", target=0.9, unit="seconds")
-    assert missed["median"] == math.inf
+    assert missed["median"] == missed["seen_from"] == missed["seen_to"] == math.inf
     assert missed["reached"] == 0
 
 

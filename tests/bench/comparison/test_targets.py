@@ -1,4 +1,4 @@
-"""Times to targets and the choice of targets, against brute force."""
+"""The choice of targets, against brute force."""
 
 import math
 from fractions import Fraction
@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from bench.comparison.targets import Reach, choose, reach
+from bench.comparison.targets import choose
 from bench.runs.record import RunRecord
 from tests.bench.records import made_record
 
@@ -23,33 +23,6 @@ def evaluated(
         ],
         shared=shared,
     )
-
-
-@pytest.mark.parametrize(
-    ("better", "target", "expected"),
-    [
-        ("max", 0.5, Reach(iterations=50, seconds=0.5)),
-        ("max", 0.6, Reach(iterations=150, seconds=1.5)),
-        ("max", 0.1, Reach(iterations=0, seconds=0)),
-        ("max", 0.95, Reach(iterations=math.inf, seconds=math.inf)),
-        ("min", 0.4, Reach(iterations=0, seconds=0)),
-        ("min", 0.05, Reach(iterations=math.inf, seconds=math.inf)),
-    ],
-)
-def test_the_first_evaluation_at_the_target_counts(
-    better: str, target: float, expected: Reach
-) -> None:
-    """At the target is enough, NaN is not, and what comes after does not matter."""
-    record = evaluated([0.1, 0.5, math.nan, 0.9, 0.2], better)
-    assert reach(record, "m", target) == expected
-
-
-def test_a_run_that_shared_the_machine_has_iterations_and_no_seconds() -> None:
-    record = evaluated([0.1, 0.5], shared=True)
-    there, never = reach(record, "m", 0.5), reach(record, "m", 0.9)
-    assert (there.iterations, never.iterations) == (50, math.inf)
-    assert math.isnan(there.seconds)
-    assert math.isnan(never.seconds)
 
 
 def series() -> list[Fraction]:

@@ -328,6 +328,34 @@ def test_an_optimizer_needs_no_state_to_be_judged() -> None:
     assert training.bound.model.training
 
 
+class Wrapping(torch.optim.SGD):
+    """Hands its modes on, as wrappers do."""
+
+    inner: Any = None
+
+    def train(self) -> None:
+        self.inner.train()
+
+    def eval(self) -> None:
+        self.inner.eval()
+
+
+def test_modes_that_are_handed_on_to_what_has_none_are_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    training, _ = trained(OptimizerSpec(name="wrapping", factory=Wrapping))
+    training.iterate()
+    with training.evaluating(stepped=True):
+        assert not training.bound.model.training
+
+    def broken(self: Wrapping) -> None:
+        raise AttributeError("'NoneType' object has no attribute 'z'", name="z")
+
+    monkeypatch.setattr(Wrapping, "train", broken)
+    with pytest.raises(AttributeError, match="no attribute 'z'"):
+        trained(OptimizerSpec(name="wrapping", factory=Wrapping))
+
+
 def test_it_is_judged_in_its_own_mode_and_goes_on_bit_for_bit() -> None:
     training, _ = trained(OptimizerSpec(name="mine", factory=Averaging))
     optimizer = training.bound.optimizer

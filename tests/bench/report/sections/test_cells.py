@@ -45,7 +45,7 @@ def test_what_was_not_measured_is_a_dash_that_comes_last() -> None:
         assert found.text == "–"
         assert isinstance(found.value, float)
         assert math.isnan(found.value)
-    assert cells.single(0.0, significant) == Cell(text="0.00", value=0.0)
+    assert cells.single(0.0, significant) == Cell(text="0", value=0.0)
 
 
 @pytest.mark.parametrize(

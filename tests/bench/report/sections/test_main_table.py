@@ -66,7 +66,7 @@ def test_of_several_comparisons_each_row_says_which_one_and_to_which_target() ->
         "quadratic, 3 iterations", "quadratic, 3 iterations",
     ]  # fmt: skip
     assert [row.cells[at].detail for row in found.rows] == [
-        *["0.0300–0.0300 to 0.5"] * 2, *["0.0300–0.0300 to 0.9"] * 2,
+        *["0.0150–0.0150 to 0.5"] * 2, *["0.0300–0.0300 to 0.9"] * 2,
     ]  # fmt: skip
 
 
