@@ -95,11 +95,13 @@ GROUPS = ("ndim>=2: use_muon=true", "*: use_muon=false")
 # Matrices by it and the rest by AdamW, since it takes nothing else.
 COMPOSED = {"muon:SingleDeviceMuon", "pytorch_optimizer:SpectralSphere", "torch.optim:Muon"}
 MATRICES = "ndim>=2"
+MODELESS = {"heavyball:SAMWrapper"}  # hands its modes on to an optimizer that has none
 # By hand: how the libraries' documentation takes a step, where it is not the plain way.
 CLOSURE, GRADIENT_FIRST, LOSS, GRAPH = "closure", "gradient first", "loss", "graph"
 DOCUMENTED = {
     "torch.optim:LBFGS": CLOSURE,
     "pytorch_optimizer:LBFGS": CLOSURE,
+    "heavyball:SAMWrapper": CLOSURE,
     "pytorch_optimizer:AdaHessian": GRAPH,
     "pytorch_optimizer:AliG": LOSS,
     "pytorch_optimizer:BSAM": CLOSURE,
@@ -173,7 +175,7 @@ def by_hand(name: str) -> tuple[list[float], list[float]]:
     optimizer, *others = _built(name, model)
     seed_globally(stream_seed(seed, "training"))
     batches = _batches(prepared, seed)
-    how, averages = DOCUMENTED.get(name, ""), hasattr(optimizer, "eval")
+    how, averages = DOCUMENTED.get(name, ""), name not in MODELESS and hasattr(optimizer, "eval")
     losses, held_out = list[float](), list[float]()
 
     def evaluate() -> None:
