@@ -62,7 +62,14 @@ def run(
         ),
     ] = None,
     batch_size: shared.BatchSize = None,
-    eval_every: Annotated[int, typer.Option(help="Iterations between evaluations.")] = 50,
+    eval_every: Annotated[
+        int | None,
+        typer.Option(
+            help="Iterations between evaluations. By default about twenty, each at most a fifth "
+            "later than the one before.",
+            show_default=False,
+        ),
+    ] = None,
     curvature_every: shared.CurvatureEvery = 20,
     warmup: Annotated[
         int | None,

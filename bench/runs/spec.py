@@ -1,6 +1,8 @@
 """What to run: one problem, one optimizer, one seed, one budget."""
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
@@ -12,6 +14,7 @@ DTYPES = ("float32", "float64")
 SPLITS = ("test", "validation")
 TUTORIAL_ITERATIONS = 201
 TUTORIAL_OPTIMIZERS = ("diag_ggn_mc", "diag_ggn_exact", "adam", "sgd")
+_FIRST_EVALUATION, _FARTHER, _EVALUATIONS = 5, 1.2, 20
 MEMORY_RUNS = 3  # of an optimizer, each in a process of its own: one alone may be off by a MiB
 
 Role = Literal["training", "plain_gradient", "memory"]
@@ -39,7 +42,8 @@ class RunSpec:
         split: What is held out for evaluation: ``"test"``, or ``"validation"`` to choose
             settings (then the training set is smaller by it).
         eval_every: Iterations between evaluations, which also happen before the first and after
-            the last iteration; 0 for no evaluation at all.
+            the last iteration; 0 for no evaluation at all. ``None``: ever farther apart, as
+            :meth:`evaluations` has it.
         eval_first: Whether there is one before the first iteration.
         curvature_every: Iterations between observations of the curvature diagonal, outside the
             clock; the first iteration and the last of ``iterations`` are observed too; 0 for none.
@@ -67,7 +71,7 @@ class RunSpec:
     device: str = "auto"
     dtype: str = "float32"
     split: str = "test"
-    eval_every: int = 50
+    eval_every: int | None = None
     eval_first: bool = True
     curvature_every: int = 20
     groups: Sequence[tuple[str, Mapping[str, Any]]] = ()
@@ -94,11 +98,11 @@ class RunSpec:
         _require(self.batch_size is None or self.batch_size >= 1, "batch_size", self.batch_size)
         if self.seconds is not None and not self.seconds > 0:
             raise UsageError(f"seconds={self.seconds} is not valid: it is a number > 0.")
-        if self.until is not None and not self.eval_every:
+        if self.until is not None and self.eval_every == 0:
             raise UsageError(
                 "eval_every=0 is not valid with until: the target is read at evaluations."
             )
-        if self.eval_every < 0:
+        if self.eval_every is not None and self.eval_every < 0:
             raise UsageError(f"eval_every={self.eval_every} is not valid: it is a number >= 0.")
         if self.curvature_every < 0:
             raise UsageError(
@@ -115,16 +119,40 @@ class RunSpec:
         if self.split not in SPLITS:
             raise unknown("split", self.split, SPLITS)
 
+    def evaluations(self) -> Iterator[int]:
+        """Iterations after which there is an evaluation, but for the first and the last one.
+
+        By default each is at most a fifth later than the one before, so that the moment at which a
+        target is reached is known as well: the last twenty such steps before the end of
+        ``iterations``, or all from iteration 5 on where a run may end before.
+        """
+        if self.eval_every == 0:
+            return
+        if self.eval_every is not None:
+            yield from itertools.count(self.eval_every, self.eval_every)
+        elif self.iterations is not None and self.until is None and self.seconds is None:
+            points = [self.iterations]
+            while points[-1] > 1 and len(points) < _EVALUATIONS:
+                points.append(min(points[-1] - 1, math.ceil(points[-1] / _FARTHER)))
+            yield from reversed(points)
+        else:
+            point = _FIRST_EVALUATION
+            while True:
+                yield point
+                point = max(point + 1, math.floor(_FARTHER * point))
+
     def decisive(self) -> dict[str, Any]:
         """What decides the losses, for the run's id: fields that differ from their defaults.
 
-        So that a field that is new changes no old id; a default never changes for the same reason.
+        So that a field that is new changes no old id. Where a default has changed, it is the first
+        one that counts: nothing has another meaning under an old id.
         """
+        first = {"eval_every": 50}
         return {
             item.name: value
             for item in fields(self)
             if item.name not in ("label", "data_root", "warmup")
-            and (value := getattr(self, item.name)) != item.default
+            and (value := getattr(self, item.name)) != first.get(item.name, item.default)
         }
 
 

@@ -293,7 +293,8 @@ class _Loop:
         self._reset_peak()
         if self._spec.eval_first and self._evaluate(training, 0):
             return
-        done = 0
+        done, due = 0, spec.evaluations()
+        evaluation = next(due, None)
         while spec.iterations is None or done < spec.iterations:
             if bound.observing is not None and self._observation_due(done):
                 with bound.observing() as observed:
@@ -308,7 +309,8 @@ class _Loop:
                 self._read_block()
                 if spec.seconds is not None and self._clocked_s >= spec.seconds:
                     break
-            if spec.eval_every and done % spec.eval_every == 0:
+            if done == evaluation:
+                evaluation = next(due, None)
                 self._read_block()
                 if self._evaluate(training, done):
                     return
@@ -359,7 +361,7 @@ class _Loop:
 
     def _evaluate(self, training: Training, done: int) -> bool:
         """Evaluate outside the clock; tell whether the target of ``until`` is reached."""
-        if not self._spec.eval_every:
+        if self._spec.eval_every == 0:
             return False
         if self.evaluations and self.evaluations[-1]["iteration"] == done:
             return False

@@ -1,6 +1,7 @@
 """What a run is asked to be is checked, and some of it decides its id."""
 
 import functools
+import itertools
 import math
 from dataclasses import MISSING, fields
 from typing import Any
@@ -65,15 +66,17 @@ def test_a_runs_fields_are_checked(given: dict[str, Any], message: str) -> None:
 
 
 def test_what_is_at_its_default_is_not_hashed_so_that_new_fields_change_no_id() -> None:
-    """The defaults themselves are part of every id: they never change."""
-    assert RunSpec(label="mine", data_root="there", warmup=5).decisive() == {"hyperparameters": {}}
+    """Where a default has changed, ids go on being hashed against the first one."""
+    told = {"label": "mine", "data_root": "there", "warmup": 5, "eval_every": 50}
+    assert RunSpec(**told).decisive() == {"hyperparameters": {}}  # type: ignore[arg-type]
     given: dict[str, Any] = {
         "seed": 3,
         "dtype": "float64",
         "until": ("accuracy", 0.9),
         "role": "memory",
     }
-    assert RunSpec(**given).decisive() == {"hyperparameters": {}, **given}
+    assert RunSpec(**given, eval_every=50).decisive() == {"hyperparameters": {}, **given}
+    assert RunSpec(**given).decisive() == {"hyperparameters": {}, "eval_every": None, **given}
     assert {item.name: item.default for item in fields(RunSpec)} == {
         "problem": "mnist_cnn",
         "optimizer": "diag_ggn_mc",
@@ -87,7 +90,7 @@ def test_what_is_at_its_default_is_not_hashed_so_that_new_fields_change_no_id() 
         "device": "auto",
         "dtype": "float32",
         "split": "test",
-        "eval_every": 50,
+        "eval_every": None,
         "eval_first": True,
         "curvature_every": 20,
         "groups": (),
@@ -96,6 +99,30 @@ def test_what_is_at_its_default_is_not_hashed_so_that_new_fields_change_no_id() 
         "data_root": None,
         "role": "training",
     }
+
+
+@pytest.mark.parametrize("iterations", [1, 2, 5, 20, 201, 1000, 100_000])
+def test_some_twenty_evaluations_are_at_most_a_fifth_apart(iterations: int) -> None:
+    found = list(RunSpec(iterations=iterations).evaluations())
+    assert found[-1] == iterations
+    assert len(found) == 20 or (len(found) < 20 and found[0] == 1)
+    for before, after in itertools.pairwise(found):
+        assert before < after <= max(before + 1, 1.2 * before)
+    assert iterations < 100 or found[0] <= iterations / 20
+
+
+@pytest.mark.parametrize("budget", [{"until": ("loss", 1.0)}, {"seconds": 3.0}], ids=str)
+def test_where_a_run_may_end_before_they_begin_early_and_go_on(budget: dict[str, Any]) -> None:
+    found = list(itertools.islice(RunSpec(iterations=10_000, **budget).evaluations(), 50))
+    assert found[:8] == [5, 6, 7, 8, 9, 10, 12, 14]
+    for before, after in itertools.pairwise(found):
+        assert before < after <= max(before + 1, 1.2 * before)
+    assert found[-1] > 5_000
+
+
+def test_evaluations_are_as_far_apart_as_told_or_none() -> None:
+    assert list(itertools.islice(RunSpec(eval_every=30).evaluations(), 3)) == [30, 60, 90]
+    assert list(RunSpec(eval_every=0).evaluations()) == []
 
 
 def test_hyperparameters_are_its_own() -> None:
