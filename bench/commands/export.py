@@ -41,6 +41,7 @@ def export(
         str | None,
         typer.Option(metavar="NAME", help="Print this table only, and write no file."),
     ] = None,
+    sigma: shared.Sigma = None,
 ) -> None:
     """Export stored runs as tidy tables, one file each.
 
@@ -63,7 +64,7 @@ def export(
     found = exporting.sources(folders)
     tables = exporting.tables(found)
     if table is None or table in compared.FIELDS:
-        tables |= compared.tables(found, sweep_file.names(folders))
+        tables |= compared.tables(found, sweep_file.names(folders), sigma=sigma)
     if table is not None:
         with tempfile.TemporaryDirectory() as folder:
             path, _ = exporting.write(table, tables[table], Path(folder), format_)

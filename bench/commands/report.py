@@ -29,6 +29,7 @@ def report(
             metavar="METRIC=VALUE", help="Measure the time to it, as in accuracy=0.97; repeatable."
         ),
     ] = None,
+    sigma: shared.Sigma = None,
     output: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Where to; the first RESULTS/report by default."),
@@ -51,6 +52,7 @@ def report(
         problems=_listed(problem),
         labels=optimizer or [],
         wanted=wanted,
+        sigma=sigma,
     )
     console.tell(*made.answer)
     console.tell(*(f"Warning: {text}" for text in made.warnings), dim=True)

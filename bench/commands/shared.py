@@ -45,6 +45,16 @@ Group = Annotated[
         "'ndim<2: weight_decay=0', '*.bias: lr=0.1; momentum=0'.",
     ),
 ]
+Sigma = Annotated[
+    float | None,
+    typer.Option(
+        min=0.0,
+        metavar="VALUE",
+        help="Standard deviation of the metric between seeds, if it is known, for the certified "
+        "steps to a target; by default the runs tell it.",
+        show_default=False,
+    ),
+]
 Seeds = Annotated[
     str, typer.Option(metavar="N|LIST", help="How many seeds (3: 0, 1, 2), or which: 5,7 or 10-14.")
 ]

@@ -15,6 +15,7 @@ from bench.runs.reached import Moment, Reach, reach
 from bench.runs.record import DONE, RunRecord
 from bench.runs.yardsticks import Yardsticks
 from bench.statistics import intervals
+from bench.statistics.certified import certified
 from bench.statistics.intervals import Spread
 from bench.statistics.profiles import Profile, profile
 from bench.statistics.ranking import Ranking, rank
@@ -41,6 +42,7 @@ class Analysis:
         rankings: What is best and what cannot be told from it, by key of a quantity: those of
             ``Row.values`` that are better one way, and ``to_target``.
         records: The training records by label.
+        sigma: Standard deviation of the metric between seeds, if it is known.
     """
 
     group: Group
@@ -53,6 +55,7 @@ class Analysis:
     plain_gradient_s: Mapping[str, float]
     rankings: Mapping[str, Ranking]
     records: Mapping[str, Sequence[RunRecord]]
+    sigma: float | None = None
 
     @property
     def labels(self) -> list[str]:
@@ -121,8 +124,30 @@ class Analysis:
         first, last = intervals.spread(list(low.values())), intervals.spread(list(high.values()))
         return None if first is None or last is None else (first.median, last.median)
 
+    def certified_to(self, target: float, label: str) -> tuple[float, str]:
+        """From which iteration on all of a label's runs are past a target, with certainty.
 
-def analyse(group: Group, wanted: Sequence[Target] = ()) -> Analysis:
+        See :func:`bench.statistics.certified.certified`.
+
+        Returns:
+            The iteration, or NaN and why there is none.
+        """
+        records = self.records[label]
+        if any(record.config["until"] for record in records):
+            return math.nan, "its runs end at a target, and not after a fixed budget"
+        if any(record.status != "completed" for record in records):
+            return math.nan, "it lost runs"
+        if len(records) < 2 and self.sigma is None:
+            return math.nan, "one seed tells no spread"
+        at = [[row["iteration"] for row in record.evaluations] for record in records]
+        if any(other != at[0] for other in at):
+            return math.nan, "its runs were not evaluated at the same iterations"
+        values = [[row[self.metric] for row in record.evaluations] for record in records]
+        found = certified(values, target, self.better, sigma=self.sigma)
+        return (math.nan, "it is not past it for certain") if found is None else (at[0][found], "")
+
+
+def analyse(group: Group, wanted: Sequence[Target] = (), *, sigma: float | None = None) -> Analysis:
     """Condense a group.
 
     Args:
@@ -130,6 +155,7 @@ def analyse(group: Group, wanted: Sequence[Target] = ()) -> Analysis:
         wanted: Targets as (metric, level). Those of a metric that optimizers are not ranked by here
             are passed over; where none is left, targets are what the runs were to reach and what
             tells them apart (:func:`bench.comparison.targets.choose`).
+        sigma: Standard deviation of the metric between seeds, if it is known.
     """
     yardsticks = Yardsticks(group.yardsticks)
     rows = summarise(group.training, group.yardsticks, group.memory)
@@ -168,6 +194,7 @@ def analyse(group: Group, wanted: Sequence[Target] = ()) -> Analysis:
         plain_gradient_s={record.key: yardsticks.around(record) for record in group.training},
         rankings={},
         records=by_label,
+        sigma=sigma,
     )
     target = _hardest(found)
     rankings = {

@@ -3,7 +3,9 @@
 Both have a row per comparison, optimizer and quantity (or target and unit): the median over seeds,
 its interval, how many runs it is over, and the probability with which such an interval holds the
 median. ``standing`` is ``best``, ``tied`` (cannot be told from the best), ``worse``, ``lost`` (it
-lost runs), or empty where nothing can be told.
+lost runs), or empty where nothing can be told. ``seen_from`` and ``seen_to`` are the medians of the
+evaluations between which the target was met; ``certified`` is the iteration from which on the mean
+over seeds is past it, with p < 1 % at every evaluation to the end.
 """
 
 import math
@@ -40,19 +42,23 @@ FIELDS: Mapping[str, Mapping[str, pa.DataType]] = {
     "time_to_target": {
         **_OF, "metric": pa.string(), "target": pa.float64(), "unit": pa.string(), **_INTERVAL,
         "seen_from": pa.float64(), "seen_to": pa.float64(), "reached": pa.int64(),
+        "certified": pa.float64(),
     },
 }  # fmt: skip
 
 
-def tables(found: Iterable[Source], sweeps: Iterable[str]) -> dict[str, pa.RecordBatchReader]:
+def tables(
+    found: Iterable[Source], sweeps: Iterable[str], *, sigma: float | None = None
+) -> dict[str, pa.RecordBatchReader]:
     """Both tables, by name.
 
     Args:
         found: The records.
         sweeps: Names of sweeps: their runs are no comparison.
+        sigma: Standard deviation of a metric between seeds, if it is known.
     """
     records = (store.read(source.path) for source in found)
-    analyses = [analyse(group) for group in groups.split(records, sweeps)]
+    analyses = [analyse(group, sigma=sigma) for group in groups.split(records, sweeps)]
     rows = {"summary": _summary(analyses), "time_to_target": _times(analyses)}
     return {
         name: pa.Table.from_pylist(
@@ -80,6 +86,7 @@ def _times(analyses: Sequence[Analysis]) -> Iterator[dict[str, Any]]:
     for one in analyses:
         for row in one.rows:
             for level in one.targets:
+                certified, _ = one.certified_to(level, row.label)
                 for unit in ("iterations", "seconds", "gradients"):
                     found = one.time_to(level, row.label, unit)
                     spread = one.spread_to(level, row.label, unit)
@@ -94,6 +101,7 @@ def _times(analyses: Sequence[Analysis]) -> Iterator[dict[str, Any]]:
                             "seen_from": seen[0],
                             "seen_to": seen[1],
                             "reached": sum(value < math.inf for value in found.values()),
+                            "certified": certified if unit == "iterations" else math.nan,
                         }
 
 

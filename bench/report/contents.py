@@ -27,6 +27,7 @@ def of_results(
     problems: Sequence[str] = (),
     labels: Sequence[str] = (),
     wanted: Sequence[Target] = (),
+    sigma: float | None = None,
 ) -> Report:
     """A report of all that results folders hold.
 
@@ -36,6 +37,7 @@ def of_results(
         problems: Only these; all if empty.
         labels: Only these optimizers, by label; all if empty.
         wanted: Targets as (metric, level); chosen from the runs if there are none.
+        sigma: Standard deviation of the metric between seeds, if it is known.
 
     Raises:
         UsageError: A problem, label or metric that no run has.
@@ -45,7 +47,7 @@ def of_results(
         if name not in metrics:
             raise unknown("metric", name, sorted(metrics))
     records, found, swept = selected(material, problems, labels)
-    analyses = [analyse(group, wanted) for group in found]
+    analyses = [analyse(group, wanted, sigma=sigma) for group in found]
     advised = [(one, advising.advise(one)) for one in swept]
     suite = {
         phase: history.series([], material.baselines, phase) for phase in throughput.SUITE_PHASES

@@ -1,7 +1,7 @@
 """What a report says of a group of runs: figures, tables, where it comes from."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bench.comparison import tables
@@ -130,7 +130,40 @@ def _targets(one: Analysis, items: Items, stem: str, place: int) -> list[Block]:
             "these two: between them is all that is certain."
         ],
     )
-    return [Heading(text="Time to target"), *([Figures(figures=found)] if found else []), table]
+    drawn = [Figures(figures=found)] if found else []
+    return [Heading(text="Time to target"), *drawn, table, *_certified(one, index)]
+
+
+def _certified(one: Analysis, index: Mapping[str, int]) -> list[Table]:
+    """From which iteration on each target is passed for certain; nothing if none is by anybody."""
+    rows, any_told = [], False
+    for row in one.rows:
+        if not row.applies:
+            continue
+        cells = [Cell(text=row.label, value=row.label)]
+        for level in one.targets:
+            iteration, why = one.certified_to(level, row.label)
+            any_told |= not why
+            cells.append(Cell(text=numbers.whole(iteration), value=iteration, tip=why))
+        rows.append(Row(cells=cells, series=index.get(row.label)))
+    if not any_told:
+        return []
+    spread = "the standard deviation given" if one.sigma is not None else "Student's t"
+    return [
+        Table(
+            caption=f"Iterations to a {one.split} {one.metric}, certified",
+            columns=[
+                Column(name="optimizer"),
+                *(Column(name=f"{level:g}", numeric=True) for level in one.targets),
+            ],
+            rows=rows,
+            notes=[
+                "The earliest evaluation from which on every one to the end of the budget has a "
+                f"mean over seeds past the target with one-sided p < 1 % ({spread}); tested from "
+                "the last one backwards, so that no correction is needed."
+            ],
+        )
+    ]
 
 
 def _curvature(one: Analysis) -> Table:

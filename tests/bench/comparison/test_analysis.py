@@ -195,3 +195,25 @@ def test_nothing_that_is_applicable_is_nothing_to_compare() -> None:
     one = analysed([made_refusal("a"), made_refusal("b")])
     assert (one.labels, one.target, one.ranked.key) == ([], None, "train_loss")
     assert {ranking.best for ranking in one.rankings.values()} == {None}
+
+
+def test_certified_steps_need_a_fixed_budget_and_every_seed() -> None:
+    good = [run("good", seed, 0.93 + 0.001 * seed) for seed in range(3)]
+
+    def told(records: list[RunRecord], level: float = 0.5, **options: Any) -> tuple[float, str]:
+        (group,) = groups.split(records)
+        one = analyse(group, [("accuracy", level)], **options)
+        return one.certified_to(level, "good")
+
+    assert told(good) == (2.0, "")  # 0.515 to 0.516 there, 0.93 to 0.932 at the end
+    assert told(good, 0.92) == (3.0, "")
+    assert told(good, 0.95)[1] == "it is not past it for certain"
+    assert told(good[:1])[1] == "one seed tells no spread"
+    assert told(good[:1], sigma=0.01) == (3.0, "")
+    assert told(good[:1], sigma=0.3)[1] == "it is not past it for certain"
+    lost = run("good", 3, 0.9, status="diverged")
+    assert told([*good, lost])[1] == "it lost runs"
+    ended = [run("good", seed, 0.93, until=("accuracy", 0.5)) for seed in range(3)]
+    assert told(ended)[1] == "its runs end at a target, and not after a fixed budget"
+    other = [*good[:2], run("good", 2, 0.93, evaluations=good[0].evaluations[1:])]
+    assert told(other)[1] == "its runs were not evaluated at the same iterations"

@@ -69,6 +69,9 @@ def test_times_to_targets_have_misses(tmp_path: Path) -> None:
     found = only(rows, label="good", target=0.9, unit="iterations")
     assert found["median"] == pytest.approx(3 * 0.8 / 0.801)
     assert (found["seen_from"], found["seen_to"]) == (0, 3)
+    assert found["certified"] == "nan"  # 0.9 to 0.902: not past 0.9 for certain
+    easy = only(rows, label="good", target=0.5, unit="iterations")
+    assert float(easy["certified"]) == 3
     missed = only(rows, label="poor", target=0.9, unit="seconds")
     assert missed["median"] == missed["seen_from"] == missed["seen_to"] == math.inf
     assert missed["reached"] == 0

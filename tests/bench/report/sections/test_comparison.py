@@ -81,3 +81,14 @@ def test_what_is_not_applicable_has_runs_and_no_times_to_targets() -> None:
     assert [row[0] for row in texts(times)] == ["one", "two"]
     (run,) = texts(found["Runs of refused"])
     assert run[1:4] == ["0", "not applicable", "0"]
+
+
+def test_certified_steps_are_told_where_anybody_has_some() -> None:
+    """Of an accuracy of 0.9 in all seeds, after 3 iterations."""
+    caption = "Iterations to a test accuracy, certified"
+    found = tables(comparison(), wanted=[("accuracy", 0.5), ("accuracy", 0.95)])
+    assert texts(found[caption]) == [["one", "3", "–"], ["two", "3", "–"]]
+    assert found[caption].rows[0].cells[2].tip == "it is not past it for certain"
+    assert caption not in tables(comparison(), wanted=[("accuracy", 0.95)])
+    known = tables(comparison(), wanted=[("accuracy", 0.5)], sigma=9.0)
+    assert caption not in known
