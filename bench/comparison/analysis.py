@@ -18,9 +18,10 @@ from bench.statistics import intervals
 from bench.statistics.certified import certified
 from bench.statistics.intervals import Spread
 from bench.statistics.profiles import Profile, profile
-from bench.statistics.ranking import Ranking, rank
+from bench.statistics.ranking import OTHER_SESSIONS, Ranking, rank
 
 Target = tuple[str, float]
+_TIMES = ("s", "seconds", "samples per second")  # units of what differs from session to session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,15 +198,18 @@ def analyse(group: Group, wanted: Sequence[Target] = (), *, sigma: float | None 
         sigma=sigma,
     )
     target = _hardest(found)
+    sessions = {frozenset(record.session for record in records) for records in by_label.values()}
     rankings = {
-        key: _ranking(rows, {row.label: row.values.get(key, {}) for row in rows}, quantity)
+        key: _ranking(
+            rows, {row.label: row.values.get(key, {}) for row in rows}, quantity, len(sessions) > 1
+        )
         for key, quantity in found.quantities.items()
         if quantity.better
     }
     if target is not None:
         seconds = {row.label: found.time_to(target, row.label, "seconds") for row in rows}
         quantity = found.to(target)
-        rankings[quantity.key] = _ranking(rows, seconds, quantity)
+        rankings[quantity.key] = _ranking(rows, seconds, quantity, len(sessions) > 1)
     found = replace(found, target=target, rankings=rankings)
     return replace(found, rows=_ordered(found))
 
@@ -223,7 +227,8 @@ def _ordered(found: Analysis) -> list[Row]:
     """Rows in the order of the ranking, those that it does not rank by medians."""
     quantity = found.ranked
     ranking = found.rankings[quantity.key]
-    first = [label for label in (ranking.best, *ranking.tied, *ranking.worse) if label]
+    told = (ranking.best, *ranking.tied, *ranking.behind, *ranking.worse)
+    first = [label for label in told if label]
 
     def key(row: Row) -> tuple[bool, bool, int, float]:
         spread = row.spreads.get(quantity.key)
@@ -242,20 +247,31 @@ def _lost(row: Row) -> int:
 
 
 def _ranking(
-    rows: Sequence[Row], values: Mapping[str, Mapping[str, float]], quantity: Quantity
+    rows: Sequence[Row],
+    values: Mapping[str, Mapping[str, float]],
+    quantity: Quantity,
+    apart: bool,
 ) -> Ranking:
-    """What is best, of values by label and run; a label that lost runs never is."""
+    """What is best, of values by label and run; a label that lost runs never is.
+
+    Nothing is best by times of labels that ran apart, in different sessions.
+    """
     by_seed = {
         row.label: {row.seeds[run]: value for run, value in values[row.label].items()}
         for row in rows
         if values[row.label]
     }
-    return rank(
+    found = rank(
         by_seed,
         better="max" if quantity.better == "max" else "min",
         logarithmic=quantity.ratio,
         lost={row.label: _lost(row) for row in rows},
     )
+    if apart and quantity.unit in _TIMES and found.best is not None:
+        told = found.tied or found.behind or found.worse
+        return Ranking(leader=found.leader, lost=found.lost, seeds=found.seeds,
+                       reason=OTHER_SESSIONS) if told else found  # fmt: skip
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)

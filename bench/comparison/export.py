@@ -2,8 +2,9 @@
 
 Both have a row per comparison, optimizer and quantity (or target and unit): the median over seeds,
 its interval, how many runs it is over, and the probability with which such an interval holds the
-median. ``standing`` is ``best``, ``tied`` (cannot be told from the best), ``worse``, ``lost`` (it
-lost runs), or empty where nothing can be told. ``seen_from`` and ``seen_to`` are the medians of the
+median. ``standing`` is ``best``, ``tied`` (cannot be told from the best), ``behind`` (probably: it
+would be worse if this pair alone were compared), ``worse``, ``lost`` (it lost runs), or empty where
+nothing can be told. ``seen_from`` and ``seen_to`` are the medians of the
 evaluations between which the target was met; ``certified`` is the iteration from which on the mean
 over seeds is past it, with p < 1 % at every evaluation to the end.
 """

@@ -239,8 +239,8 @@ def to_target(name: str, level: float, unit: str) -> Quantity:
         unit=what,
         better="min",
         format=whole if unit == "iterations" else significant,
-        help=f"Clocked {what}, without evaluation, until the first evaluation at the target; ∞ for "
-        "runs that never got there.",
+        help=f"Clocked {what}, without evaluation, until the target was reached, between two "
+        "evaluations; ∞ for runs that never got there.",
         table="convergence",
     )
 

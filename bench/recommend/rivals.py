@@ -60,7 +60,8 @@ def rivals(
     r"""Compare a label at its recommended setting with others at theirs, the best rival first.
 
     :math:`\bar\delta \pm t_{(1+c)/2,\,n-1}\, s_\delta/\sqrt n` of the differences over seeds, of
-    logarithms where these are compared.
+    logarithms where these are compared. Each interval is for its pair alone, whatever the others
+    say; :func:`bench.statistics.ranking.rank` compares all pairs at once.
 
     Args:
         own: The label in question.

@@ -111,6 +111,8 @@ def rivalry(rivals: Sequence[Rival]) -> list[str]:
             f"{first.own} as recommended is {how} than {first.rival} as recommended: "
             f"{_effect(first)}."
         )
+    if sum(not math.isnan(rival.low) for rival in rivals) > 1:
+        sentences.append("Each interval is for its pair alone: of many, some miss by chance.")
     return sentences
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 from matplotlib.figure import Figure as Drawn
 
 Scale = Literal["linear", "log"]
-Mark = Literal["", "best", "tied"]
+Mark = Literal["", "best", "tied", "behind"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,8 @@ class Cell:
         detail: Said in small print after it, such as an interval.
         value: What it is sorted by, the smaller the earlier; its text if ``None``. Infinite is
             a miss, NaN was not measured, and either comes last.
-        mark: Whether it is the best of its column, or cannot be told from the best.
+        mark: Whether it is the best of its column, cannot be told from the best, or is probably
+            behind it.
         tip: Said when it is pointed at, in plain text.
         runs: Anchor of the table with the runs behind it; none if empty.
         quantity: Name of the column there that it comes from.

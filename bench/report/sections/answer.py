@@ -51,14 +51,16 @@ def _value(row: Row, quantity: Quantity) -> str:
 
 def _against(ranking: Ranking) -> str:
     """How the best stands against the rest."""
-    if not ranking.tied and not ranking.worse:
+    if not ranking.tied and not ranking.behind and not ranking.worse:
         return "it is the only one that lost no run"
-    if not ranking.tied:
+    if not ranking.tied and not ranking.behind:
         return "all others are worse" if len(ranking.worse) > 1 else "the other is worse"
-    tied = f"{_listed(ranking.tied)} cannot be told from it (tied)"
-    return tied + (
-        f", {_listed(ranking.worse)} {_are(ranking.worse)} worse" if ranking.worse else ""
-    )
+    standing = {
+        "cannot be told from it (tied)": ranking.tied,
+        f"{_are(ranking.behind)} probably behind": ranking.behind,
+        f"{_are(ranking.worse)} worse": ranking.worse,
+    }
+    return ", ".join(f"{_listed(labels)} {how}" for how, labels in standing.items() if labels)
 
 
 def _per_second(one: Analysis) -> str:
@@ -88,7 +90,8 @@ def _per_second(one: Analysis) -> str:
         if len(times) < 2:
             why = "The others have no timings."
         return f"{said}, but {_lower(why)}{missed}"
-    against = f"; {_against(ranking)}" if ranking.tied or ranking.worse else ""
+    told = ranking.tied or ranking.behind or ranking.worse
+    against = f"; {_against(ranking)}" if told else ""
     return f"{said}{against}.{missed}"
 
 

@@ -67,7 +67,7 @@ def single(value: float | None, show: Show) -> Cell:
 def mark(ranking: Ranking | None, label: str) -> Mark:
     """What a ranking says of a label."""
     standing = ranking.standing(label) if ranking else ""
-    return standing if standing in ("best", "tied") else ""
+    return standing if standing in ("best", "tied", "behind") else ""
 
 
 def plain_table(

@@ -67,10 +67,12 @@ def table(analyses: Sequence[Analysis], known: Sequence[Series]) -> Table:
             "Medians over seeds, below them the 95 % interval of the median, or the range of "
             "fewer than six seeds (three seeds' range holds the median with 75 %, five seeds' "
             "with 94 %). Best is the best mean over the seeds that all have (of logarithms for "
-            "losses, times and costs); tied is what cannot be told from it with 95 % confidence, "
-            "compared seed by seed; in a column without marks nothing can be told. Optimizers that "
-            "lost runs are never called best while others lost none. A number leads to the runs "
-            "behind it.",
+            "losses, times and costs), compared seed by seed. Tied cannot be told from it; behind "
+            "is probably behind: it would be worse if this pair alone were compared; what has no "
+            "mark beside a best is worse, and with 95 % none in a column is so falsely (columns "
+            "are not corrected for one another). In a column without marks nothing can be told. "
+            "Optimizers that lost runs are never called best while others lost none. A number "
+            "leads to the runs behind it.",
             *(
                 f"{one.title.capitalize()}: {one.help[0].lower()}{one.help[1:]}"
                 for one in after

@@ -1,6 +1,7 @@
 """What a group of runs says: order, targets, times to them, ties, profiles."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from bench.comparison import groups
 from bench.comparison.analysis import analyse, profiles
 from bench.runs.record import RunRecord
+from bench.statistics.ranking import OTHER_SESSIONS
 from tests.bench.comparison.cases import analysed
 from tests.bench.records import made_record, made_refusal
 
@@ -172,7 +174,8 @@ def test_a_label_that_is_not_applicable_is_no_loser_and_not_compared() -> None:
     assert [row.label for row in one.rows] == ["good", "poor", "lost", "refused"]
     assert one.labels == ["good", "poor", "lost"]
     for ranking in one.rankings.values():
-        assert "refused" not in (*ranking.lost, *ranking.worse, *ranking.tied, ranking.best)
+        told = (*ranking.lost, *ranking.worse, *ranking.behind, *ranking.tied, ranking.best)
+        assert "refused" not in told
     assert one.rankings["test_accuracy"].best == "good"
 
 
@@ -217,3 +220,15 @@ def test_certified_steps_need_a_fixed_budget_and_every_seed() -> None:
     assert told(ended)[1] == "its runs end at a target, and not after a fixed budget"
     other = [*good[:2], run("good", 2, 0.93, evaluations=good[0].evaluations[1:])]
     assert told(other)[1] == "its runs were not evaluated at the same iterations"
+
+
+def test_times_of_labels_from_different_sessions_are_not_compared() -> None:
+    together = [record for seed in (0, 1) for record in two(session=f"s{seed}")]
+    apart = [replace(one, session=one.label) for one in two()]
+    wanted = [("accuracy", 0.5)]
+    for records, told in ((two(), True), (together, True), (apart, False)):
+        one = analysed(records, wanted=wanted)
+        for key in ("iteration_s", "samples_per_s", one.to(0.5).key):
+            assert (one.rankings[key].best is not None) == told
+        assert one.rankings["test_accuracy"].best == "good"
+    assert one.rankings["iteration_s"].reason == OTHER_SESSIONS

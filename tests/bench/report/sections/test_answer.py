@@ -1,6 +1,7 @@
 """The answer in words: what is best, what is tied, what it costs, what was lost."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from bench.comparison import groups
 from bench.comparison.analysis import analyse
 from bench.report.sections import answer
 from bench.runs.record import RunRecord
+from bench.statistics.ranking import Ranking
 from tests.bench.records import made_record, made_refusal
 
 NOISE = (0.001, -0.002, 0.0015)
@@ -47,6 +49,14 @@ def test_what_cannot_be_told_apart_is_said_to_be_tied() -> None:
     assert "sgd cannot be told from it (tied), poor is worse." in text or (
         "adam cannot be told from it (tied), poor is worse." in text
     )
+
+
+def test_what_is_probably_behind_is_said_to_be() -> None:
+    behind = Ranking(leader="a", best="a", tied=("b", "c"), behind=("d",), worse=("e", "f"))
+    assert answer._against(behind) == (
+        "b and c cannot be told from it (tied), d is probably behind, e and f are worse"
+    )
+    assert answer._against(replace(behind, tied=())) == "d is probably behind, e and f are worse"
 
 
 def test_one_seed_tells_nothing() -> None:

@@ -55,9 +55,12 @@ def test_of_many_the_first_are_told(count: int, told: str) -> None:
     assert cells.first_few([f"{n}" for n in range(count)]) == told
 
 
-def test_only_the_best_and_what_is_tied_with_it_are_marked() -> None:
-    ranking = Ranking(leader="a", best="a", tied=("b",), worse=("c",), lost=("d",), seeds=3)
-    assert [cells.mark(ranking, label) for label in "abcde"] == ["best", "tied", "", "", ""]
+def test_the_best_and_what_may_be_as_good_are_marked() -> None:
+    ranking = Ranking(
+        leader="a", best="a", tied=("b",), behind=("f",), worse=("c",), lost=("d",), seeds=3
+    )
+    marks = [cells.mark(ranking, label) for label in "abfcde"]
+    assert marks == ["best", "tied", "behind", "", "", ""]
     assert cells.mark(None, "a") == ""
 
 
