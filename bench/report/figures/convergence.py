@@ -104,19 +104,40 @@ def _draw(
 ) -> Drawn:
     with mpl.rc_context(style.STYLE):
         figure, axes = drawing.empty([items[index].label for index in curves])
+        limits = None if growing else _of_the_living(list(curves.values()), y)
+        top = limits[1] if limits else np.inf
         for index, curve in curves.items():
             seen = curve.beyond_zero() if x == "log" else curve
-            _draw_curve(axes, index, items[index], seen, markers=markers)
+            _draw_curve(axes, index, items[index], seen, markers=markers, top=top)
         drawing.scales(axes, x, y, [curve.x for curve in curves.values()])
         if growing:
             _show_the_ends(axes, [curve.middle for curve in curves.values()])
+        elif limits:
+            axes.set_ylim(*limits)
         axes.set_xlabel(axis)
         axes.set_ylabel(short(name))
         drawing.legend(figure, axes, {index: items[index].label for index in curves})
     return figure
 
 
-def _draw_curve(axes: Axes, index: int, item: Series, curve: Curve, *, markers: bool) -> None:
+def _of_the_living(curves: Sequence[Curve], y: Scale) -> tuple[float, float] | None:
+    """Limits by what runs do that live, where others diverge: these would spoil the axis."""
+    living = [run.y for curve in curves for run in curve.runs if run.status != "diverged"]
+    values = np.concatenate([np.empty(0), *living])
+    values = values[np.isfinite(values)]
+    if not any(curve.diverged for curve in curves) or not len(values):
+        return None
+    low, high = float(values.min()), float(values.max())
+    if y == "log":
+        margin = max((high / low) ** 0.05, 1.1)
+        return low / margin, high * margin
+    margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
+    return low - margin, high + margin
+
+
+def _draw_curve(
+    axes: Axes, index: int, item: Series, curve: Curve, *, markers: bool, top: float
+) -> None:
     gap = [np.nan]  # one line with gaps draws much faster than one for each run
     x = np.concatenate([part for run in curve.runs for part in (run.x, gap)])
     y = np.concatenate([part for run in curve.runs for part in (run.y, gap)])
@@ -132,8 +153,11 @@ def _draw_curve(axes: Axes, index: int, item: Series, curve: Curve, *, markers: 
         label=drawing.KEY,
     )  # fmt: skip
     drawing.mark(lines, index)
-    for end in curve.diverged:
-        drawing.mark(axes.plot(*end, "x", ms=9, mew=2, color=item.colour), index)
+    for x_end, y_end in curve.diverged:  # at the upper edge if it is beyond
+        end = axes.plot(
+            x_end, min(y_end, top), "x", ms=9, mew=2, color=item.colour, clip_on=y_end <= top
+        )
+        drawing.mark(end, index)
 
 
 def _show_the_ends(axes: Axes, curves: Sequence[Array]) -> None:

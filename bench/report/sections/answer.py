@@ -138,7 +138,12 @@ def _cost(one: Analysis) -> str:
 
 
 def _medians(one: Analysis, key: str) -> list[tuple[float, str]]:
-    return [(row.spreads[key].median, row.label) for row in one.rows if key in row.spreads]
+    """Of labels with a run that completed: others may have been timed over one iteration."""
+    return [
+        (row.spreads[key].median, row.label)
+        for row in one.rows
+        if key in row.spreads and row.statuses.get("completed")
+    ]
 
 
 def _lost(one: Analysis) -> list[str]:

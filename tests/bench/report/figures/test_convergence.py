@@ -75,6 +75,24 @@ def test_a_diverged_run_is_marked_at_its_last_finite_loss() -> None:
     np.testing.assert_array_equal(cross.get_xydata(), [[1.0, 3.0]])
 
 
+def test_diverged_runs_do_not_spoil_the_axis() -> None:
+    """It ends a little above what lives, with crosses at its edge for the others."""
+    lost = [2.0, 1e9, 1e12, math.inf]
+    records = [
+        made_record(losses=[3.0, 2.0, 1.0, 0.5]),
+        made_record(label="lost", run_id="lost", losses=lost, status="diverged", diverged_at=3),
+    ]
+    one = analysed(records)
+    (figure, *_) = losses(one)
+    for variant in figure.variants:
+        drawn = variant.draw()
+        low, high = drawn.axes[0].get_ylim()
+        assert 1.4 < low < 1.625 < 3.0 < high < 3.6  # of means of 3, 2, 1 and 0.5
+        (cross,) = (line for line in lines(drawn) if line.get_marker() == "x")
+        assert cross.get_ydata()[0] == high
+        assert not cross.get_clip_on()
+
+
 def test_a_metric_is_drawn_at_its_evaluations() -> None:
     one = analysed([made_record()])
     figures = convergence.metrics(one, drawing.items(one, drawing.series([one])), "stem")

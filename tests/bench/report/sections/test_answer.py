@@ -78,6 +78,16 @@ def test_the_cost_goes_from_the_cheapest_to_the_dearest() -> None:
     assert "An iteration costs from 2.00× (adam) to 4.00× (slow) a plain gradient." in text
 
 
+def test_what_never_completed_has_no_cost_in_words() -> None:
+    lost = runs("lost", 0.9, status="diverged", losses=[1.0, math.inf], evaluations=[],
+                phase_s=(0.001, 0.9, 0.9, 0.9))  # fmt: skip
+    for record in lost:
+        record.config["iterations"] = 3  # type: ignore[index]
+    text = said([*runs("adam", 0.95), *lost, yardstick()])
+    assert "An iteration of adam costs" in text or "An iteration costs" in text
+    assert "(lost) a plain gradient" not in text
+
+
 def test_per_second_names_who_missed() -> None:
     text = said([*runs("adam", 0.95), *runs("sgd", 0.7)], wanted=[("accuracy", 0.9)])
     assert "Per second, adam is the first to reach test accuracy 0.9, in 0.0282 s (between " in text
