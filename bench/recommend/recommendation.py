@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from bench.recommend.swept import Swept, Trial
-from bench.recommend.warnings import edges, missing_runs, nothing, separation
+from bench.recommend.warnings import edges, missing_runs, nothing, separation, untrained
 from bench.runs.settings import setting_key
 from bench.statistics.dunnett import CONFIDENCE, Array
 from bench.statistics.selection import select
@@ -174,6 +174,7 @@ def recommend(
         },
         warnings=[
             *missing_runs(swept),
+            *untrained(swept, best),
             *separation(swept, found, len(plateau), values),
             *edges(swept, best, chosen, with_label=with_label),
         ],

@@ -72,6 +72,8 @@ class Swept:
         dropped: Those that were not.
         scattered: Whether the settings lie anywhere instead of on a grid.
         pending: Seeds that not all settings were run with yet; they count for none.
+        untrained: What the measure is before training, on the runs' first mini-batches; NaN if
+            that is not known.
     """
 
     label: str
@@ -82,6 +84,7 @@ class Swept:
     dropped: Sequence[Dropped] = ()
     scattered: bool = False
     pending: Sequence[int] = ()
+    untrained: float = math.nan
 
     @property
     def cells(self) -> int:

@@ -12,7 +12,6 @@ from bench.support.text import plural
 
 WORSE_RATIO = 1.1
 WORSE_SHARE = 0.005
-_MOST_SEEDS = 100
 
 
 def nothing(swept: Swept) -> str:
@@ -52,6 +51,19 @@ def missing_runs(swept: Swept) -> list[str]:
     ]
 
 
+def untrained(swept: Swept, best: Trial) -> list[str]:
+    """That the best setting is no better than no training at all, if so."""
+    score, start = swept.score(best), swept.untrained
+    no_better = score >= start if swept.measure.better == "min" else score <= start
+    if math.isnan(start) or not no_better:
+        return []
+    return [
+        f"No setting of {swept.label} is better than the untrained model: the best ends with "
+        f"{swept.measure.name} {score:.3g}, where the first mini-batches before training have "
+        f"{start:.3g}. Sweep elsewhere."
+    ]
+
+
 def separation(swept: Swept, found: Selection, members: int, values: Array) -> list[str]:
     """What the seeds cannot tell apart, if that is much."""
     cells, seeds = values.shape
@@ -77,10 +89,9 @@ def separation(swept: Swept, found: Selection, members: int, values: Array) -> l
         worse = f"worse by {wanted:.2g}{swept.measure.unit and ' ' + swept.measure.unit}"
         seen = f"{found.difference:.2g}{swept.measure.unit and ' ' + swept.measure.unit}"
     needed = 2 * (found.critical * found.noise / wanted) ** 2 if wanted else math.inf
-    if needed > _MOST_SEEDS:
-        advice = "no reasonable number of seeds would change that"
-    elif math.ceil(needed) > seeds:
-        advice = f"about {math.ceil(needed)} seeds would tell one that is {worse}"
+    if seeds < needed < math.inf:
+        count = math.ceil(needed) if needed < 100 else f"{float(f'{needed:.2g}'):.0f}"
+        advice = f"about {count} seeds would tell one that is {worse}"
     else:
         advice = "most of them are about equally good"
     return [

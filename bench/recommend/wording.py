@@ -53,11 +53,12 @@ def headline(recommendation: Recommendation) -> str:
         return " ".join(recommendation.warnings)
     seeds = recommendation.seeds
     mean = "geometric mean" if swept.compares_logarithms else "mean"
-    over = f"{mean} of {seeds} seeds" if seeds > 1 else "one seed"
+    over = f"{mean} of the {seeds} seeds" if seeds > 1 else "the one seed"
     cells, members = swept.cells, len(recommendation.plateau)
     all_of_them = plural(cells, "setting")
     options = settings_options(chosen.settings) or "its own defaults"
-    take = f"Use {options} for {swept.label}: {swept.measure.name} {_score(swept, chosen)} ({over})"
+    score = f"{swept.measure.name} {_score(swept, chosen)} ({over} that chose it)"
+    take = f"Use {options} for {swept.label}: {score}"
     if math.isnan(recommendation.noise):
         why = f"the best of {all_of_them}; how much of that is chance cannot be known"
     elif members == 1:
@@ -145,6 +146,8 @@ def _effect(rival: Rival) -> str:
 def _ranges(recommendation: Recommendation) -> list[str]:
     swept, ranges = recommendation.swept, recommendation.ranges
     if math.isnan(recommendation.noise) or not ranges:
+        return []
+    if 2 * len(recommendation.plateau) > swept.cells:  # it says how little is known, not how far
         return []
     if swept.scattered:
         parts = [f"{name} from {r.low:.3g} to {r.high:.3g}" for name, r in ranges.items()]

@@ -86,6 +86,14 @@ class Objective:
         moment = reach(record, self.metric, self.target).at
         return MISSED if moment.iterations == math.inf else moment.seconds
 
+    def untrained(self, record: RunRecord) -> float:
+        """The measure before training, on a run's first mini-batch; NaN if that does not tell."""
+        column = "loss" if self.kind == "train_loss" else self.metric
+        if self.kind == "time_to" or column not in ("loss", "accuracy"):
+            return math.nan
+        values = record.values[column]
+        return float(values[0]) if len(values) else math.nan
+
 
 def parse_objective(text: str) -> Objective:
     """Read an objective.

@@ -1,6 +1,7 @@
 """What a sweep found: from its file and the records of its runs."""
 
 import math
+import statistics
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -96,7 +97,9 @@ def _latest(executions: Iterable[RunRecord], machine: str | None) -> RunRecord |
 
 def _swept(record: SweepRecord, arm: Arm, full: Sequence[tuple[Cell, RunRecord | None]]) -> Swept:
     """What was found of one label."""
-    experiment = record.experiment
+    experiment, objective = record.experiment, record.experiment.judged_by
+    starts = [objective.untrained(run) for cell, run in full if run and cell.label == arm.label]
+    starts = [value for value in starts if math.isfinite(value)]
     scores: dict[Hashable, dict[int, float]] = {}
     lost: dict[Hashable, dict[int, str]] = {}
     settings: dict[Hashable, Mapping[str, Any]] = {}
@@ -105,7 +108,7 @@ def _swept(record: SweepRecord, arm: Arm, full: Sequence[tuple[Cell, RunRecord |
         if cell.label != arm.label:
             continue
         settings.setdefault(key := cell.key, cell.settings)
-        score = NOT_RUN if run is None else experiment.judged_by.score(run)
+        score = NOT_RUN if run is None else objective.score(run)
         if isinstance(score, str):
             lost.setdefault(key, {})[cell.seed] = score
         elif math.isfinite(score):
@@ -139,6 +142,7 @@ def _swept(record: SweepRecord, arm: Arm, full: Sequence[tuple[Cell, RunRecord |
         dropped=record.dropped.get(arm.label, ()),
         scattered=scattered,
         pending=sorted(pending),
+        untrained=statistics.fmean(starts) if starts else math.nan,
     )
 
 

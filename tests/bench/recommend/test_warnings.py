@@ -1,11 +1,14 @@
 """What is said before a recommendation is relied on: what is lacking, unclear or at an edge."""
 
 import math
+import re
+from dataclasses import replace
 
 import pytest
 
 from bench.recommend.recommendation import recommend
-from bench.recommend.swept import Swept
+from bench.recommend.swept import Measure, Swept
+from bench.recommend.wording import sentence
 from bench.statistics.dunnett import critical_value
 from tests.bench.recommend import cases
 
@@ -54,9 +57,42 @@ def test_a_wide_plateau_says_how_many_seeds_would_tell_more() -> None:
     found = recommend(swept)
     assert len(found.plateau) == 3
     d = critical_value(3, 2)
-    needed = math.ceil(2 * (d * found.noise / math.log(1.1)) ** 2)
-    assert any(f"about {needed} seeds would tell one that is 10 % worse" in warning
-               for warning in found.warnings)  # fmt: skip
+    needed = 2 * (d * found.noise / math.log(1.1)) ** 2
+    said = f"about {math.ceil(needed)} seeds would tell one that is 10 % worse"
+    assert any(said in warning for warning in found.warnings)
+    noisy = cases.line({0.1: (0.1, 0.3), 0.2: (0.32, 0.11), 0.3: (0.11, 0.3), 0.4: (0.9, 0.8)})
+    (warning,) = (text for text in recommend(noisy).warnings if "seeds would tell" in text)
+    told = re.search(r"about (\d+) seeds", warning)
+    assert told is not None
+    assert int(told[1]) > 1000  # two digits of it
+    assert told[1].endswith("00")
+
+
+def test_a_wide_plateau_has_no_ranges() -> None:
+    """Three of four settings in it: that says how little is known, and not how far one may go."""
+    wide = cases.line({0.1: (0.10, 0.13), 0.2: (0.12, 0.11), 0.3: (0.11, 0.12), 0.4: (0.9, 0.8)})
+    assert "may be" not in sentence(recommend(wide))
+    narrow = cases.line({0.1: (0.1, 0.1), 0.2: (0.5, 0.52), 0.3: (0.6, 0.61), 0.4: (0.9, 0.8)})
+    assert "may be" in sentence(recommend(narrow)) or len(recommend(narrow).plateau) == 1
+
+
+@pytest.mark.parametrize(
+    ("measure", "untrained", "told"),
+    [
+        (cases.LOSS, 0.15, False),
+        (cases.LOSS, 0.1, True),
+        (cases.LOSS, math.nan, False),
+        (cases.ACCURACY, 0.05, False),
+        (cases.ACCURACY, 0.99, True),
+    ],
+)
+def test_a_best_that_is_no_better_than_no_training_is_said(
+    measure: Measure, untrained: float, told: bool
+) -> None:
+    swept = cases.line({0.1: (0.11, 0.13), 0.2: (0.5, 0.52), 0.3: (0.6, 0.6)}, measure=measure)
+    swept = replace(swept, untrained=untrained)
+    start = "No setting of sgd is better than the untrained model: the best ends with"
+    assert any(text.startswith(start) for text in recommend(swept).warnings) == told
 
 
 def test_a_best_setting_at_the_edge_gives_the_grid_to_try_next() -> None:

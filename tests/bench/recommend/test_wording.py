@@ -20,9 +20,9 @@ def test_the_sentence_says_what_to_take_why_and_how_far_one_can_move() -> None:
     row[0.1] = ()
     found = recommend(cases.line(row, axis="damping", label="ggn", of=3))
     assert sentence(found) == (
-        "Use --set damping=0.0001 for ggn: val_loss 0.102 (geometric mean of 3 seeds), the centre "
-        "of a plateau of 3 settings out of 6 that cannot be told from the best (damping=0.001: "
-        "0.1). Here damping may be 1e-05 to 0.001 (at 0.01, val_loss is 2.09 times the best; the "
+        "Use --set damping=0.0001 for ggn: val_loss 0.102 (geometric mean of the 3 seeds that "
+        "chose it), the centre of a plateau of 3 settings out of 6 that cannot be told from the "
+        "best (damping=0.001: 0.1). Here damping may be 1e-05 to 0.001 (at 0.01, val_loss is 2.09 times the best; the "
         "grid ends at 1e-05)."
     )
 
@@ -45,11 +45,11 @@ def test_accuracies_are_compared_by_difference() -> None:
     text = sentence(recommend(cases.valley(measure=cases.ACCURACY, noise=0.02)))
     assert "val_accuracy is 0.0" in text
     assert "worse than the best" in text
-    assert "(mean of 3 seeds)" in text
+    assert "(mean of the 3 seeds that chose it)" in text
 
 
 def test_one_seed_and_a_clear_best_are_said_to_be_so() -> None:
-    assert "(one seed), the best of 21 settings; how much" in sentence(
+    assert "(the one seed that chose it), the best of 21 settings; how much" in sentence(
         recommend(cases.valley(seeds=1))
     )
     clear = recommend(cases.line({0.1: (0.1, 0.2), 1.0: (0.5, 1.0)}))

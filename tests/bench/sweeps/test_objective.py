@@ -1,5 +1,7 @@
 """What settings are judged by."""
 
+import math
+
 import pytest
 
 from bench.recommend.swept import NOT_APPLICABLE
@@ -65,3 +67,14 @@ def test_other_objectives_are_told(text: str) -> None:
 def test_a_metric_that_the_problem_lacks_is_told() -> None:
     with pytest.raises(UsageError, match="evaluated by val_loss, val_distance"):
         parse_objective("val_accuracy").measure({"loss": "min", "distance": "min"})
+
+
+def test_what_a_run_is_before_training_is_told_by_its_first_mini_batch() -> None:
+    record = made_record(losses=[2.0, 1.0])
+    accuracy = float(record.values["accuracy"][0])
+    assert parse_objective("train_loss").untrained(record) == 2.0
+    assert parse_objective("val_loss").untrained(record) == 2.0
+    assert parse_objective("val_accuracy").untrained(record) == pytest.approx(accuracy, nan_ok=True)
+    for name in ("val_distance", "time_to(val_accuracy=0.9)"):
+        assert math.isnan(parse_objective(name).untrained(record))
+    assert math.isnan(parse_objective("val_loss").untrained(made_record(losses=[])))
