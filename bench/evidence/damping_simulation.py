@@ -4,10 +4,14 @@ A surface is the logarithm of a loss over a grid of learning rate and damping. R
 with a part that all runs of a seed share and a part of their own, which is up to three times as
 large near divergence; beyond it they diverge. A setting is good if its true loss is within 5 % of
 the best one's. One that may diverge is not: it counts as ten times worse. The rule of
-``bench.statistics.selection`` is compared with the cell of the lowest mean and with the
-medoid of the plateau.
+``bench.statistics.selection`` is compared with the one before, which did not shun the neighbours of
+lost cells, with the cell of the lowest mean and with the medoid of the plateau.
 
     python -m bench.evidence.damping_simulation --output results/reference/damping
+
+How strongly they are shunned, kappa, is chosen on every second scenario, and judged on the others:
+
+    python -m bench.evidence.damping_simulation --kappa --output results/reference/damping
 """
 
 import argparse
@@ -27,7 +31,8 @@ from bench.statistics.selection import Selection
 
 RESULT = "simulation.csv"
 REPETITIONS = 2000
-METHODS = ("centre", "lowest", "medoid")
+METHODS = ("centre", "before", "lowest", "medoid")
+KAPPAS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 GRIDS = {"3x7": ((3, 7), (1.0, 1.0)), "5x9": ((5, 9), (0.5, 0.75))}
 SEEDS = (3, 5)
 NOISE = (0.02, 0.05, 0.1, 0.2, 0.4)
@@ -96,7 +101,27 @@ def edge(lr: Array, damp: Array) -> tuple[Array, Array]:
     return 0.5 * (lr - damp) ** 2 + 0.06 * (damp + 3) ** 2, lr - damp
 
 
+def cliff(lr: Array, damp: Array) -> tuple[Array, Array]:
+    """Better and better up to where everything diverges at once."""
+    ratio = lr - damp
+    return -0.3 * ratio + 0.02 * damp**2, np.where(ratio > 0.6, 3.0, -3.0)
+
+
+def ridge(lr: Array, damp: Array) -> tuple[Array, Array]:
+    """A narrow valley between a slope and a brink."""
+    ratio = lr - damp
+    return 1.5 * (ratio - 1.2) ** 2 + 0.1 * damp**2, ratio + 0.3
+
+
+def basins(lr: Array, damp: Array) -> tuple[Array, Array]:
+    """Two optima, the narrower one a little better and nearer to divergence."""
+    wide = 0.2 * ((lr + 0.7) ** 2 + (damp - 1) ** 2)
+    narrow = 2.0 * ((lr - 0.8) ** 2 + (damp + 0.5) ** 2) - 0.05
+    return np.minimum(wide, narrow), lr - damp + 0.2
+
+
 SURFACES: dict[str, Surface] = {f.__name__: f for f in (valley, bowl, brink, knee, edge)}
+OTHERS: dict[str, Surface] = {f.__name__: f for f in (cliff, ridge, basins)}
 
 
 def truth(surface: Surface, shape: tuple[int, int], decades: tuple[float, float]) -> Truth:
@@ -144,6 +169,51 @@ def medoid(found: Selection, means: Array, squared_steps: Array) -> int:
     return int(members[np.lexsort((means[members], far))[0]])
 
 
+def shunning(repetitions: int, surfaces: dict[str, Surface], seed: int = 1) -> pd.DataFrame:
+    """By kappa: mean regret, and the 95 % quantile over scenarios of the mean regret there.
+
+    Returns:
+        A row per kappa and scenario with its mean ``regret``.
+    """
+    scenarios = list(itertools.product(surfaces, GRIDS, SEEDS, NOISE))
+    generators = np.random.default_rng(seed).spawn(len(scenarios))
+    rows = []
+    for (surface, grid, seeds, noise), generator in zip(scenarios, generators, strict=True):
+        true, regret = truth(surfaces[surface], *GRIDS[grid]), dict.fromkeys(KAPPAS, 0.0)
+        for usable, scores in sweeps(generator, true, seeds, noise, repetitions):
+            lost = np.setdiff1d(np.arange(len(true.means)), usable)
+            for kappa in KAPPAS:
+                found = selection.select(
+                    scores,
+                    true.squared_steps[np.ix_(usable, usable)],
+                    lost_steps=true.squared_steps[np.ix_(usable, lost)],
+                    avoidance=kappa,
+                )
+                regret[kappa] += float(true.regret[usable[found.chosen]]) / repetitions
+        names = {"surface": surface, "grid": grid, "seeds": seeds, "noise": noise}
+        rows += [names | {"kappa": kappa, "regret": mean} for kappa, mean in regret.items()]
+    return pd.DataFrame(rows)
+
+
+def summed(found: pd.DataFrame) -> pd.DataFrame:
+    """Mean regret and its 95 % quantile over scenarios, by kappa."""
+    regret = found.groupby("kappa")["regret"]
+    return pd.DataFrame({"mean": regret.mean(), "95 %": regret.quantile(0.95)})
+
+
+def choose_kappa(repetitions: int, output: Path) -> None:
+    """Choose on half of the scenarios, print both halves and other surfaces, keep all."""
+    own, others = shunning(repetitions, SURFACES), shunning(repetitions, OTHERS)
+    scenario = np.arange(len(own)) // len(KAPPAS)
+    halves = {"chosen on": own[scenario % 2 == 0], "judged on": own[scenario % 2 == 1]}
+    for name, half in halves.items():
+        print(f"{name}\n{summed(half).round(4).to_string()}")
+    for surface in (*SURFACES, *OTHERS):
+        found = own if surface in SURFACES else others
+        print(f"{surface}\n{summed(found[found['surface'] == surface]).round(4).to_string()}")
+    pd.concat([own, others]).round(5).to_csv(output / "kappa.csv", index=False)
+
+
 def simulate(repetitions: int = REPETITIONS, seed: int = 0) -> pd.DataFrame:
     """All scenarios; one row per scenario.
 
@@ -171,12 +241,16 @@ def _scenario(
     chosen: dict[str, list[int]] = {method: [] for method in METHODS}
     for usable, scores in sweeps(generator, true, seeds, noise, repetitions):
         steps = true.squared_steps[np.ix_(usable, usable)]
-        found = selection.select(scores, steps)
+        lost = np.setdiff1d(np.arange(len(true.means)), usable)
+        lost_steps = true.squared_steps[np.ix_(usable, lost)]
+        found = selection.select(scores, steps, lost_steps=lost_steps)
+        before = selection.select(scores, steps)
         members = usable[found.members]
         covered.append(true.best in members)
         good_covered.append(true.good[members].any())
         sizes.append(len(members) / len(usable))
-        picks = (found.chosen, found.best, medoid(found, scores.mean(axis=1), steps))
+        central = medoid(found, scores.mean(axis=1), steps)
+        picks = (found.chosen, before.chosen, found.best, central)
         for method, pick in zip(METHODS, picks, strict=True):
             chosen[method].append(int(usable[pick]))
     row = {
@@ -213,9 +287,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--repetitions", type=int, default=REPETITIONS)
+    parser.add_argument("--kappa", action="store_true", help="choose kappa instead")
     options = parser.parse_args()
-    results = simulate(options.repetitions)
     options.output.mkdir(parents=True, exist_ok=True)
+    if options.kappa:
+        choose_kappa(options.repetitions, options.output)
+        return
+    results = simulate(options.repetitions)
     results.round(4).to_csv(options.output / RESULT, index=False)
     columns = [f"{method}_{kind}" for kind in ("good", "regret", "neighbour") for method in METHODS]
     print(table(results).round(3).to_string())

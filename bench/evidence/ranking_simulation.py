@@ -26,6 +26,7 @@ from bench.statistics import ranking, selection
 Array = ranking.Array
 Draw = Callable[[np.random.Generator, tuple[int, int]], Array]
 GAP = 4.0
+SIZES = tuple(itertools.product((2, 3, 6, 10, 20), (2, 3, 5, 10)))  # labels, seeds
 CASES = ("equal", "half", "one better")
 
 
@@ -97,7 +98,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     rows = []
-    for noise, labels, seeds in itertools.product(NOISE, (2, 3, 6, 10, 20), (2, 3, 5, 10)):
+    for noise, (labels, seeds) in itertools.product(NOISE, SIZES):
         shares = simulate(noise, labels, seeds, options.trials)
         rows.append({"noise": noise, "labels": labels, "seeds": seeds, **shares})
         print({name: f"{x:.3f}" if isinstance(x, float) else x for name, x in rows[-1].items()})
@@ -109,7 +110,7 @@ def main() -> None:
             print(f"{noise}, {name}: {found[name].min():.3f} to {found[name].max():.3f}")
     if options.output:
         options.output.mkdir(parents=True, exist_ok=True)
-        table.to_csv(options.output / "ranking.csv", index=False)
+        table.round(4).to_csv(options.output / "ranking.csv", index=False)
 
 
 if __name__ == "__main__":

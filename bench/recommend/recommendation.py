@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bench.recommend.swept import Swept, Trial
+from bench.recommend.swept import FAILED, NOT_APPLICABLE, NOT_RUN, Swept, Trial
 from bench.recommend.warnings import edges, missing_runs, nothing, separation, untrained
 from bench.runs.settings import setting_key
 from bench.statistics.dunnett import CONFIDENCE, Array
@@ -154,7 +154,9 @@ def recommend(
     values = np.array([[trial.scores[seed] for seed in seeds] for trial in usable], dtype=float)
     costs = np.log(values) if swept.compares_logarithms else values
     costs = costs if swept.measure.better == "min" else -costs
-    found = select(costs, _squared_steps(swept, usable), confidence)
+    lost = [trial for trial in swept.trials if _is_at_fault(trial)]
+    steps = _squared_steps(swept, [*usable, *lost])[: len(usable)]
+    found = select(costs, steps[:, : len(usable)], confidence, lost_steps=steps[:, len(usable) :])
     order = np.argsort(costs.mean(axis=1), kind="stable")
     plateau = [usable[index] for index in order if found.members[index]]
     best, chosen = usable[found.best], usable[found.chosen]
@@ -179,6 +181,11 @@ def recommend(
             *edges(swept, best, chosen, with_label=with_label),
         ],
     )
+
+
+def _is_at_fault(trial: Trial) -> bool:
+    """Whether a setting lost runs by itself: they diverged, or missed the target."""
+    return any(why not in (FAILED, NOT_APPLICABLE, NOT_RUN) for why in trial.lost.values())
 
 
 def _squared_steps(swept: Swept, trials: Sequence[Trial]) -> Array:

@@ -1,6 +1,7 @@
 """The rule on sweeps whose best setting is known, with fixed seeds and derived bounds."""
 
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from bench.evidence import damping_simulation as simulation
 from bench.evidence.damping_simulation import GRIDS, SURFACES, sweeps, truth
 from bench.recommend.recommendation import recommend
 from bench.recommend.swept import Measure, Swept, Trial
+from tests.bench.evidence.scripts import call
 
 REPETITIONS = 200
 SYMMETRIC = ("valley", "bowl", "brink")
@@ -76,7 +78,12 @@ def test_recommend_takes_what_the_simulation_selects(surface: str) -> None:
     lrs, dampings = 10.0 ** np.arange(shape[0]), 10.0 ** np.arange(shape[1])
     cells = [(float(lr), float(damping)) for lr in lrs for damping in dampings]
     for usable, scores in sweeps(np.random.default_rng(0), true, 3, 0.2, 5):
-        found = simulation.selection.select(scores, true.squared_steps[np.ix_(usable, usable)])
+        lost_cells = np.setdiff1d(np.arange(len(cells)), usable)
+        found = simulation.selection.select(
+            scores,
+            true.squared_steps[np.ix_(usable, usable)],
+            lost_steps=true.squared_steps[np.ix_(usable, lost_cells)],
+        )
         trials = []
         for index, (lr, damping) in enumerate(cells):
             at = np.flatnonzero(usable == index)
@@ -90,3 +97,19 @@ def test_recommend_takes_what_the_simulation_selects(surface: str) -> None:
         assert recommendation.chosen is trials[usable[found.chosen]]
         assert recommendation.best is trials[usable[found.best]]
         assert len(recommendation.plateau) == found.members.sum()
+
+
+def test_kappa_is_chosen_on_one_half_and_judged_on_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(simulation, "NOISE", (0.2,))
+    monkeypatch.setattr(simulation, "SEEDS", (3,))
+    call(simulation.main, monkeypatch, "--kappa", "--repetitions", "30", "--output", str(tmp_path))
+    table = pd.read_csv(tmp_path / "kappa.csv")
+    assert set(table["kappa"]) == set(simulation.KAPPAS)
+    surfaces = [*simulation.SURFACES, *simulation.OTHERS]
+    assert len(table) == len(surfaces) * 2 * len(simulation.KAPPAS)
+    said = capsys.readouterr().out
+    assert all(f"{name}\n" in said for name in ("chosen on", "judged on", *surfaces))
+    brink = table[table["surface"] == "brink"].groupby("kappa")["regret"].mean()
+    assert brink[1.0] < brink[0.0]  # where runs are lost, it is better to keep away

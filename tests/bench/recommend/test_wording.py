@@ -22,7 +22,8 @@ def test_the_sentence_says_what_to_take_why_and_how_far_one_can_move() -> None:
     assert sentence(found) == (
         "Use --set damping=0.0001 for ggn: val_loss 0.102 (geometric mean of the 3 seeds that "
         "chose it), the centre of a plateau of 3 settings out of 6 that cannot be told from the "
-        "best (damping=0.001: 0.1). Here damping may be 1e-05 to 0.001 (at 0.01, val_loss is 2.09 times the best; the "
+        "best (damping=0.001: 0.1). Here damping may be 1e-05 to 0.001 (at 0.01, val_loss is 2.09 "
+        "times the best; the "
         "grid ends at 1e-05)."
     )
 

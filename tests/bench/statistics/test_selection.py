@@ -76,3 +76,16 @@ def test_where_nothing_can_be_told_the_best_stands_alone(shape: tuple[int, int])
     assert found.chosen == found.best == costs.mean(axis=1).argmin()
     assert np.flatnonzero(found.members).tolist() == [found.best]
     assert np.isnan([found.noise, found.critical, found.difference]).all()
+
+
+def test_neighbours_of_lost_cells_are_shunned() -> None:
+    """Of two cells that are alike the one whose neighbour was lost is not chosen; by hand."""
+    costs = np.array([[0.0, 0.1], [0.1, 0.0], [0.05, 0.05]])
+    steps = np.array([[0, 1, 4], [1, 0, 1], [4, 1, 0]], dtype=float)
+    assert select(costs, steps).chosen == 1
+    lost = np.array([[9.0], [1.0], [4.0]])
+    assert select(costs, steps, lost_steps=lost, avoidance=8.0).chosen == 0
+    weight = 1.0  # of three equal means, all of it: the middle has more density by 1/4 - 1/4^4
+    assert weight * (1 / 4 - 1 / 4**4) > 0.1 * (1 / 4 - 1 / 4**9)
+    assert select(costs, steps, lost_steps=lost, avoidance=0.1).chosen == 1
+    assert select(costs, steps, lost_steps=np.empty((3, 0))).chosen == 1

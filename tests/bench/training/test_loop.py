@@ -672,7 +672,9 @@ def test_cuda_runs_record_memory_and_never_wait_inside_an_iteration() -> None:
 def test_the_evaluation_before_the_first_iteration_can_be_left_out() -> None:
     with_it, without = (
         bench.run(
-            bench.RunSpec(problem="quadratic", optimizer="sgd", iterations=5, eval_first=first)
+            bench.RunSpec(
+                problem="quadratic", optimizer="sgd", iterations=5, eval_first=first, eval_every=5
+            )
         )
         for first in (True, False)
     )
