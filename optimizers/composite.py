@@ -76,7 +76,9 @@ class Composite(Optimizer):
             ]
             given = _own_settings(part, factory, settings)
             if own:
-                self._parts.append(construction.construct_over(factory, own, given))
+                made = construction.construct_over(factory, own, given)
+                _require_plain(part, made)
+                self._parts.append(made)
         self._adopt()
         if any(hasattr(one, "train") and hasattr(one, "eval") for one in self._parts):
             self.train, self.eval = (lambda: self._enter("train")), (lambda: self._enter("eval"))
@@ -197,6 +199,17 @@ def _selected(named: Sequence[tuple[str, Tensor]], model: nn.Module, select: str
             )
         raise UsageError(f"select='{select}' is not valid: it takes none of {told}.")
     return chosen
+
+
+def _require_plain(part: str, optimizer: Any) -> None:
+    """Refuse what is stepped with a closure or a loss."""
+    needed = [p for p in construction.signature(optimizer.step) if p.default is p.empty]
+    needed = [p for p in needed if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    if needed or getattr(optimizer, "step_protocol", "plain") != "plain":
+        raise UsageError(
+            f"{part}={type(optimizer).__name__} is not valid: its step takes more than the "
+            "gradients, which a part of a Composite is not given."
+        )
 
 
 def _matrix(name: str, parameter: Tensor) -> nn.Parameter:

@@ -200,6 +200,10 @@ def test_groups_reach_the_parts_that_have_their_parameters() -> None:
         built(pair()[0], [("2.weight", {"betas": (0.5, 0.5)})], hidden=SGD)
 
 
+class Sharpness(SGD):
+    step_protocol = "backward_then_closure"
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -207,6 +211,8 @@ def test_groups_reach_the_parts_that_have_their_parameters() -> None:
         ({"lr": 1}, r"Unknown setting of a Composite: 'lr'.*hidden_…, rest_…"),
         ({"select": "nothing*"}, r"select='nothing\*' is not valid: it takes none of 0.weight"),
         ({"hidden": lambda model: None}, "is given the whole model: it cannot step a part."),
+        ({"rest": torch.optim.LBFGS}, "rest=LBFGS is not valid: its step takes more than the grad"),
+        ({"hidden": Sharpness}, "hidden=Sharpness is not valid: its step takes more than the"),
         ({"rest": "here"}, "rest='here' is not valid: it is package.module:Class"),
     ],
 )

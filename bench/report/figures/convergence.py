@@ -1,5 +1,6 @@
 """Convergence: the loss and the held-out metric against iterations, seconds and gradients."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
@@ -15,6 +16,8 @@ from bench.report.figures import axes as drawing
 from bench.report.figures import style
 from bench.report.figures.axes import AXES, Array, Items
 from bench.support.text import short
+
+_MARKERS = 25  # of a curve at the most
 
 
 def losses(one: Analysis, items: Items, stem: str) -> list[Figure]:
@@ -150,7 +153,7 @@ def _draw_curve(
     marker = item.marker if markers or len(curve.x) == 1 else None
     lines = axes.plot(
         curve.x, curve.middle, color=item.colour, ls=item.dash, lw=1.8, marker=marker, ms=5,
-        label=drawing.KEY,
+        markevery=math.ceil(len(curve.x) / _MARKERS) or 1, label=drawing.KEY,
     )  # fmt: skip
     drawing.mark(lines, index)
     for x_end, y_end in curve.diverged:  # at the upper edge if it is beyond

@@ -41,7 +41,23 @@ def _per_iteration(one: Analysis) -> str:
         value = with_value[leader]
         return f"{after}, {leader} has the best {name}, {value}, but {_lower(ranking.reason)}"
     best = f"{after}, {ranking.best} has the best {name}, {with_value[ranking.best]}"
-    return f"{best}; {_against(ranking)}."
+    return f"{best}; {_against(ranking)}.{_other_loss(one, ranking.best)}"
+
+
+def _other_loss(one: Analysis, best: str) -> str:
+    """Whose held-out loss is at most half of the best one's, which another metric made the best."""
+    key = f"{one.split}_loss"
+    losses = {row.label: row.spreads[key].median for row in one.rows if key in row.spreads}
+    if one.ranked.key == key or best not in losses:
+        return ""
+    label = min(losses, key=losses.__getitem__)
+    if not 2 * losses[label] <= losses[best]:
+        return ""
+    quantity = one.quantities[key]
+    return (
+        f" {label} has the lowest {quantity.title}, {quantity.format(losses[label])}, where "
+        f"{best} has {quantity.format(losses[best])}."
+    )
 
 
 def _value(row: Row, quantity: Quantity) -> str:

@@ -100,6 +100,17 @@ def test_a_metric_is_drawn_at_its_evaluations() -> None:
     np.testing.assert_array_equal(line.get_xydata(), [[0.0, 0.1], [3.0, 0.9]])
 
 
+@pytest.mark.parametrize(("count", "shown"), [(20, 20), (25, 25), (26, 13), (100, 25)])
+def test_of_many_evaluations_some_are_marked(count: int, shown: int) -> None:
+    evaluations = [
+        {"iteration": float(n), "seconds": n / 100, "loss": 1.0, "accuracy": n / 1000}
+        for n in range(count)
+    ]
+    one = analysed([made_record(losses=[1.0] * count, evaluations=evaluations)])
+    line = lines(first(convergence.metrics(one, drawing.items(one, drawing.series([one])), "stem")))
+    assert len(line[-1].get_xdata()[:: line[-1].get_markevery()]) == shown
+
+
 def evaluated(seed: int, every: int, **fields: Any) -> RunRecord:
     """A run of 60 iterations whose accuracy grows by a hundredth in each."""
     evaluations = [

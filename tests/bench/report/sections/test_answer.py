@@ -51,6 +51,20 @@ def test_what_cannot_be_told_apart_is_said_to_be_tied() -> None:
     )
 
 
+def test_a_best_by_accuracy_with_twice_the_loss_of_another_is_told_with_it() -> None:
+    def with_loss(label: str, accuracy: float, loss: float) -> list[RunRecord]:
+        return [
+            replace(one, evaluations=[{**row, "loss": loss} for row in one.evaluations])
+            for one in runs(label, accuracy)
+        ]
+
+    sure = with_loss("adam", 0.95, 0.3)
+    text = said([*sure, *with_loss("sgd", 0.9, 0.15)])
+    assert "adam has the best test accuracy" in text
+    assert "sgd has the lowest test loss, 0.150, where adam has 0.300." in text
+    assert "lowest" not in said([*sure, *with_loss("sgd", 0.9, 0.16)])
+
+
 def test_what_is_probably_behind_is_said_to_be() -> None:
     behind = Ranking(leader="a", best="a", tied=("b", "c"), behind=("d",), worse=("e", "f"))
     assert answer._against(behind) == (
