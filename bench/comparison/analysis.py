@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bench.comparison import targets
 from bench.comparison.groups import Group
 from bench.comparison.quantities import Quantity, to_target
-from bench.comparison.summary import Row, summarise
+from bench.comparison.summary import COVERED, Row, summarise
 from bench.runs.reached import Moment, Reach, reach
 from bench.runs.record import DONE, RunRecord
 from bench.runs.yardsticks import Yardsticks
@@ -18,7 +18,7 @@ from bench.statistics import intervals
 from bench.statistics.certified import certified
 from bench.statistics.intervals import Spread
 from bench.statistics.profiles import Profile, profile
-from bench.statistics.ranking import OTHER_SESSIONS, Ranking, rank
+from bench.statistics.ranking import CLOCK_DISAGREES, OTHER_SESSIONS, Ranking, rank
 
 Target = tuple[str, float]
 _TIMES = ("s", "seconds", "samples per second")  # units of what differs from session to session
@@ -209,9 +209,27 @@ def analyse(group: Group, wanted: Sequence[Target] = (), *, sigma: float | None 
     if target is not None:
         seconds = {row.label: found.time_to(target, row.label, "seconds") for row in rows}
         quantity = found.to(target)
-        rankings[quantity.key] = _ranking(rows, seconds, quantity, len(sessions) > 1)
+        ranking = _ranking(rows, seconds, quantity, len(sessions) > 1)
+        by_wall = _ranking(rows, _by_wall(rows, seconds), quantity, len(sessions) > 1)
+        if ranking.best is not None and by_wall.leader not in (ranking.leader, None):
+            ranking = Ranking(leader=ranking.leader, lost=ranking.lost, seeds=ranking.seeds,
+                              reason=CLOCK_DISAGREES)  # fmt: skip
+        rankings[quantity.key] = ranking
     found = replace(found, target=target, rankings=rankings)
     return replace(found, rows=_ordered(found))
+
+
+def _by_wall(
+    rows: Sequence[Row], seconds: Mapping[str, Mapping[str, float]]
+) -> dict[str, dict[str, float]]:
+    """Clocked seconds as wall time, where the clock covers too little of it to be that."""
+    share = {row.label: 1.0 if row.clocked is None else row.clocked for row in rows}
+    if min(share.values()) >= COVERED:
+        share = dict.fromkeys(share, 1.0)
+    return {
+        label: {run: value / share[label] for run, value in by_run.items()}
+        for label, by_run in seconds.items()
+    }
 
 
 def _hardest(found: Analysis) -> float | None:

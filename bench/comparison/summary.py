@@ -1,5 +1,7 @@
 """What a comparison says, in numbers: one row per label."""
 
+import math
+import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -40,6 +42,8 @@ class Row:
             medians over the completed runs; empty for an optimizer without a diagonal.
         statuses: How many runs ended how.
         refusal: A sentence that its optimizer is not for this problem, and why; empty if it is.
+        clocked: How much of the wall time of its iterations the clock covers, the median over runs;
+            ``None`` if it is not known.
         spoilt: A sentence on iterations that took so long that its times say something else; see
             :func:`spoilt`. Empty where there are none.
         runs: The executions behind the row.
@@ -58,6 +62,7 @@ class Row:
     curvature: Mapping[str, tuple[float, float]]
     statuses: Mapping[str, int]
     refusal: str
+    clocked: float | None
     spoilt: str
     runs: Sequence[str]
     seeds: Mapping[str, int]
@@ -140,9 +145,34 @@ def _row(
         curvature=curvature(completed),
         statuses=dict(Counter(record.status for record in records)),
         refusal=next((record.refusal for record in reversed(records) if record.refusal), ""),
+        clocked=_clocked(records),
         spoilt=spoilt(records),
         runs=[record.key for record in records],
         seeds={record.key: record.config["seed"] for record in records},
+    )
+
+
+COVERED = 0.95  # of wall time by the clock; below it is told
+
+
+def _clocked(records: Sequence[RunRecord]) -> float | None:
+    known = [share for one in records if not math.isnan(share := one.clocked_share)]
+    known = known if not any(one.shared for one in records) else []
+    return statistics.median(known) if known else None
+
+
+def uncovered(rows: Sequence[Row]) -> str:
+    """A sentence on whose wall time the clock covers less than 95 %; nothing if it does."""
+    told = [
+        f"{100 * row.clocked:.0f} % of {plain(row.label)}'s"
+        for row in rows
+        if row.clocked is not None and row.clocked < COVERED
+    ]
+    if not told:
+        return ""
+    return (
+        f"The clock covers {', '.join(told)} wall time of iterations: between the phases are "
+        "Python, what the harness keeps, and on a GPU the waiting for it."
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bench.comparison.quantities import Quantity
-from bench.comparison.summary import Row
+from bench.comparison.summary import Row, uncovered
 from bench.support import numbers
 
 Table = tuple[list[str], list[list[str]]]
@@ -99,4 +99,5 @@ def notes(rows: Sequence[Row]) -> list[str]:
         for help_, titles in helps.items()
     )
     curved = [CURVATURE_NOTE] if any(row.curvature for row in rows) else []
-    return [OVER_SEEDS, told, *curved, *(row.spoilt for row in rows if row.spoilt)]
+    said = [*(row.spoilt for row in rows), uncovered(rows)]
+    return [OVER_SEEDS, told, *curved, *filter(None, said)]

@@ -1,6 +1,7 @@
 """The record of one run: what was asked, where it ran, and every raw value."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -78,6 +79,7 @@ _SHAPE = {
     "peak_memory_bytes": (int, None),
     "warmup_s": (float, int, str),
     "wall_s": (float, int, str),
+    "iterating_s?": (float, int, None),
 }
 _METRICS = frozenset({"min", "max"})
 
@@ -111,6 +113,9 @@ class RunRecord:
             the resident set in a memory run. ``None`` where it was not measured.
         warmup_s: Wall time of building a model and of the iterations on it that are thrown away.
         wall_s: Wall time of the whole run, evaluation included.
+        iterating_s: Wall time of the iterations, until all of them were done on the device, without
+            evaluations and observations of curvature; ``None`` of a run that did not complete, and
+            of older ones. The clock covers ``seconds.sum()`` of it.
         path: The file that it was read from or saved to; ``None`` of a record in memory only.
     """
 
@@ -130,6 +135,7 @@ class RunRecord:
     peak_memory_bytes: int | None = None
     warmup_s: float = 0.0
     wall_s: float = 0.0
+    iterating_s: float | None = None
     schema_version: int = SCHEMA_VERSION
     path: Path | None = None
 
@@ -194,6 +200,11 @@ class RunRecord:
     def seconds(self) -> np.ndarray:
         """Clocked seconds of each iteration, all phases together."""
         return np.sum([self.values[name] for name in PHASE_COLUMNS], axis=0)
+
+    @property
+    def clocked_share(self) -> float:
+        """How much of the wall time of its iterations the clock covers; NaN if that is unknown."""
+        return float(self.seconds.sum()) / self.iterating_s if self.iterating_s else math.nan
 
     @property
     def shared(self) -> bool:
@@ -263,7 +274,7 @@ class RunRecord:
             raise ValueError(f"an evaluation lacks one of {', '.join(sorted(expected))}")
         if any(set(CURVATURE_COLUMNS) != row.keys() for row in facts["curvature"]):
             raise ValueError(f"a row of curvature is not {', '.join(CURVATURE_COLUMNS)}")
-        known = {name: facts[name] for name in _SHAPE}
+        known = {bare: facts[bare] for name in _SHAPE if (bare := name.rstrip("?")) in facts}
         known["started_at"] = datetime.fromisoformat(facts["started_at"])
         if known["started_at"].utcoffset() != timedelta(0):
             raise ValueError("the start is not in UTC")

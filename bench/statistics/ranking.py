@@ -20,6 +20,9 @@ ALL_LOST = "Every optimizer has runs that failed or missed."
 NO_COMMON_SEED = "The optimizers have no seed in common."
 ONE_SEED = "One common seed cannot tell them apart."
 OTHER_SESSIONS = "The optimizers ran in different sessions, whose times are not compared."
+CLOCK_DISAGREES = (
+    "By wall time another optimizer would be the first: the clock covers too little of it."
+)
 INFINITELY_GOOD = "Some values are infinitely good, so that their differences are unknown."
 
 

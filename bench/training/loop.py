@@ -125,6 +125,7 @@ def execute(
         curvature=loop.curvature(),
         peak_memory_bytes=loop.peak_memory_bytes,
         warmup_s=loop.warmup_s,
+        iterating_s=loop.iterating_s if outcome.status == "completed" else None,
         wall_s=time.perf_counter() - wall,
     )
 
@@ -200,7 +201,7 @@ class _Loop:
         self._curvature: list[dict[str, Any]] = []
         self.evaluations: list[dict[str, float]] = []
         self.peak_memory_bytes: int | None = None
-        self.warmup_s = 0.0
+        self.warmup_s = self.iterating_s = 0.0
         # Seconds are known without synchronising on the CPU only; there a budget of them is
         # checked after every iteration, elsewhere after every block.
         by_second = self._spec.seconds is not None and device.type == "cpu"
@@ -294,12 +295,14 @@ class _Loop:
         if self._spec.eval_first and self._evaluate(training, 0):
             return
         done, due = 0, spec.evaluations()
-        evaluation = next(due, None)
+        evaluation, began = next(due, None), time.perf_counter()
         while spec.iterations is None or done < spec.iterations:
             if bound.observing is not None and self._observation_due(done):
                 with bound.observing() as observed:
                     iterate()
+                noting = time.perf_counter()
                 self._note_curvature(observed, done)
+                began += time.perf_counter() - noting
             else:
                 iterate()
             done += 1
@@ -312,9 +315,12 @@ class _Loop:
             if done == evaluation:
                 evaluation = next(due, None)
                 self._read_block()
+                self.iterating_s += time.perf_counter() - began
                 if self._evaluate(training, done):
                     return
+                began = time.perf_counter()
         self._read_block()
+        self.iterating_s += time.perf_counter() - began
         self._evaluate(training, done)
         final = self.evaluations[-1].values() if self.evaluations else ()
         if not all(math.isfinite(value) for value in final):

@@ -10,6 +10,9 @@ from bench.runs.record import RunRecord
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
 
+_OPTIONAL = {"peak_memory_bytes", "warmup_s", "wall_s", "iterating_s"}
+
+
 def made_record(
     *,
     losses: list[float] | None = None,
@@ -68,7 +71,12 @@ def made_record(
     }
     for name, value in fields.items():
         target = next((part for part in (config, environment, record) if name in part), None)
-        if target is None and name not in {"peak_memory_bytes", "warmup_s", "wall_s"}:
+        if target is None and name not in {
+            "peak_memory_bytes",
+            "warmup_s",
+            "wall_s",
+            "iterating_s",
+        }:
             raise KeyError(name)
         (record if target is None else target)[name] = value
     count = len(values)

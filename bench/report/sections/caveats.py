@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from bench.comparison.analysis import Analysis
+from bench.comparison.summary import uncovered
 from bench.runs import yardsticks
 from bench.runs.record import RunRecord
 from bench.sweeps.outcome import Outcome
@@ -64,7 +65,7 @@ def _of_group(one: Analysis) -> list[str]:
             f"Older executions of the same runs are left out ({group.superseded}): the newest "
             "counts."
         )
-    said += [row.spoilt for row in one.rows if row.spoilt]
+    said += filter(None, [*(row.spoilt for row in one.rows), uncovered(one.rows)])
     steadiness = yardsticks.steadiness(group.yardsticks)
     if steadiness.unsteady:
         said.append(steadiness.sentence)

@@ -10,7 +10,7 @@ import pytest
 from bench.comparison import groups
 from bench.comparison.analysis import analyse, profiles
 from bench.runs.record import RunRecord
-from bench.statistics.ranking import OTHER_SESSIONS
+from bench.statistics.ranking import CLOCK_DISAGREES, OTHER_SESSIONS
 from tests.bench.comparison.cases import analysed
 from tests.bench.records import made_record, made_refusal
 
@@ -232,3 +232,14 @@ def test_times_of_labels_from_different_sessions_are_not_compared() -> None:
             assert (one.rankings[key].best is not None) == told
         assert one.rankings["test_accuracy"].best == "good"
     assert one.rankings["iteration_s"].reason == OTHER_SESSIONS
+
+
+@pytest.mark.parametrize(("wall_s", "told"), [(0.0301, True), (0.032, True), (0.3, False)])
+def test_an_order_per_second_is_that_of_the_wall_clock_too(wall_s: float, told: bool) -> None:
+    """Of 30 clocked ms; the good one's iterations take longer than the clock says, or much."""
+    records = [replace(one, iterating_s=wall_s if one.label == "good" else 0.0301) for one in two()]
+    one = analysed(records, wanted=[("accuracy", 0.3)])
+    found = one.rankings[one.to(0.3).key]
+    assert found.leader == "good"
+    assert (found.best == "good") == told
+    assert found.reason == ("" if told else CLOCK_DISAGREES)

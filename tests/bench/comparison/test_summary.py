@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bench.comparison import tables
-from bench.comparison.summary import require_comparable, spoilt, summarise
+from bench.comparison.summary import require_comparable, spoilt, summarise, uncovered
 from bench.runs.record import PHASE_COLUMNS, RunRecord
 from bench.statistics.intervals import spread
 from optimizers import UsageError
@@ -255,3 +255,29 @@ def test_a_label_whose_optimizer_is_not_for_the_problem_says_so() -> None:
     assert (refused.applies, partly.applies, ran.applies) == (False, True, True)
     assert refused.refusal == "a: not applicable: no rule for Tanh: use another"
     assert (partly.refusal, ran.refusal) == ("b: not applicable: no luck", "")
+
+
+@pytest.mark.parametrize(
+    ("walls", "shared", "told"),
+    [
+        ((0.04, 0.031, 0.0315), False, ["95"]),  # 30 ms are clocked
+        ((0.04, 0.05, 0.031), False, ["75"]),
+        ((None, 0.05, 0.04), False, ["68"]),
+        ((None, None, None), False, []),
+        ((0.04, 0.05, 0.06), True, []),
+    ],
+)
+def test_a_clock_that_covers_too_little_of_the_wall_time_is_told(
+    walls: tuple[float | None, ...], shared: bool, told: list[str]
+) -> None:
+    records = [
+        made_record(label="a", seed=seed, minutes=seed, iterating_s=wall, shared=shared)
+        for seed, wall in enumerate(walls)
+    ]
+    (row,) = summarise(records, [], {})
+    said = uncovered([row])
+    shares = [f"{100 * row.clocked:.0f}"] if row.clocked is not None else []
+    assert shares == told
+    assert bool(said) == bool(row.clocked is not None and row.clocked < 0.95)
+    if said:
+        assert said.startswith(f"The clock covers {told[0]} % of a's wall time of iterations: ")

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from bench.problems import PROBLEMS, ProblemOptions, ProblemSpec
 from bench.problems.data import TensorData
 from bench.problems.problem import Problem
 from bench.runs.record import CURVATURE_COLUMNS, RunRecord
+from bench.training import loop
 from bench.training.clock import PhaseClock
 from bench.training.prepare import prepare
 from bench.training.seeding import stream_seed
@@ -681,3 +683,40 @@ def test_the_evaluation_before_the_first_iteration_can_be_left_out() -> None:
     assert [row["iteration"] for row in with_it.evaluations] == [0, 5]
     assert without.evaluations[0]["loss"] == with_it.evaluations[-1]["loss"]
     assert [row["iteration"] for row in without.evaluations] == [5]
+
+
+class Ticking(torch.optim.SGD):
+    """Its step takes one second of a time that we set."""
+
+    now: ClassVar = [0.0]
+
+    def __init__(self, params: Any) -> None:
+        super().__init__(params, lr=0.1)
+
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        super().step()
+        self.now[0] += 1.0
+
+
+@pytest.mark.parametrize("iterations", [7, 120])
+def test_the_wall_time_of_iterations_is_without_evaluations(
+    iterations: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = Ticking.now
+    monkeypatch.setattr(loop, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    evaluate = loop._Loop._evaluate
+
+    def slowly(self: Any, *given: Any) -> bool:
+        now[0] += 100.0
+        return evaluate(self, *given)
+
+    monkeypatch.setattr(loop._Loop, "_evaluate", slowly)
+    record = bench.run(quick(optimizer=Ticking, iterations=iterations))
+    assert record.iterating_s == pytest.approx(iterations)
+    assert record.clocked_share == pytest.approx(record.seconds.sum() / iterations)
+    lost = bench.run(
+        quick(problem="quadratic", optimizer="sgd", hyperparameters={"lr": 1e30}, iterations=60)
+    )
+    assert lost.status == "diverged"
+    assert lost.iterating_s is None
+    assert math.isnan(lost.clocked_share)
