@@ -65,7 +65,7 @@ def run(
     eval_every: Annotated[
         int | None,
         typer.Option(
-            help="Iterations between evaluations. By default some eighteen, each at most a fifth "
+            help="Iterations between evaluations. By default some sixteen, each at most a fifth "
             "later than the one before.",
             show_default=False,
         ),

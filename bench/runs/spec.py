@@ -14,7 +14,7 @@ DTYPES = ("float32", "float64")
 SPLITS = ("test", "validation")
 TUTORIAL_ITERATIONS = 201
 TUTORIAL_OPTIMIZERS = ("diag_ggn_mc", "diag_ggn_exact", "adam", "sgd")
-_FIRST_EVALUATION, _FARTHER, _EVALUATIONS = 5, 1.2, 18
+_FIRST_EVALUATION, _FARTHER, _EVALUATIONS = 5, 1.2, 16
 MEMORY_RUNS = 3  # of an optimizer, each in a process of its own: one alone may be off by a MiB
 
 Role = Literal["training", "plain_gradient", "memory"]
@@ -123,7 +123,7 @@ class RunSpec:
         """Iterations after which there is an evaluation, but for the first and the last one.
 
         By default each is at most a fifth later than the one before, so that the moment at which a
-        target is reached is known as well: the last eighteen of them up to the end of
+        target is reached is known as well: the last sixteen of them up to the end of
         ``iterations``, or all from iteration 5 on where a run may end before.
         """
         if self.eval_every == 0:
