@@ -78,6 +78,10 @@ def _command(seeds: Sequence[int], configs: Mapping[str, Mapping[str, Any]]) -> 
     for label, own in configs.items():
         for text in settings.assignments(own["settings"]):
             words += ["--set", f"{label}.{text}"]
+        if own.get("step"):
+            words += ["--step", f"{label}={own['step']}"]
+        for group in own.get("groups") or ():
+            words += ["--group", f"{label}={settings.written_groups([group])}"]
     words += ["--seeds", _seeds(seeds)]
     for name in _OPTIONS:
         if config.get(name) is not None:

@@ -26,7 +26,10 @@ def asked_for(command: str) -> list[RunSpec]:
         split=given["--split"][0],
     )
     seeds = options.parse_seeds(given["--seeds"][0])
-    return options.comparison_specs(base, given["-o"], given.get("--set", []), seeds)
+    return options.comparison_specs(
+        base, given["-o"], given.get("--set", []), seeds,
+        steps=given.get("--step", []), groups=given.get("--group", []),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("seeds", [[0], [5], [0, 1, 2], [3, 9]])
@@ -50,6 +53,15 @@ def test_the_command_asks_for_the_same_runs(seeds: list[int]) -> None:
     assert dict(first["adam"].hyperparameters) == {"lr": 0.01, "betas": (0.9, 0.95)}
     assert first["sgd"].iterations == 3
     assert first["sgd"].batch_size == 128
+
+
+def test_how_steps_are_taken_and_groups_are_asked_for_too() -> None:
+    groups = [["ndim<2", {"weight_decay": 0.0, "lr": 0.5}], ["*.bias", {"lr": 0.1}]]
+    record = made_record(label="sam", optimizer="m:SAM", settings={"lr": 0.1})
+    record.config.update(groups=groups, step="backward_then_closure")  # type: ignore[attr-defined]
+    (spec,) = asked_for(origin.rerun([record]))
+    assert spec.step == "backward_then_closure"
+    assert spec.groups == tuple((selector, own) for selector, own in groups)
 
 
 def test_a_target_and_a_label_that_no_option_can_hold() -> None:
