@@ -453,7 +453,7 @@ def test_the_first_command_explains_its_tables_as_the_readme_shows(
 ) -> None:
     """Headings and notes are word for word those of the README; numbers are another machine's."""
     shown = blocks("README.md", "text")[0]
-    notes = squeezed(shown[shown.index("Medians over seeds") : shown.index("Timings were")])
+    notes = squeezed(shown[shown.index("Medians over seeds") : shown.index("Timings ")])
     headings = [
         squeezed(line)
         for line in shown[: shown.index("Medians over seeds")].splitlines()

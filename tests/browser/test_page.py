@@ -51,6 +51,22 @@ def test_a_table_is_sorted_up_down_and_as_it_was(made: Path, open_page: Open) ->
     assert names(page) == before
 
 
+@pytest.mark.parametrize(("width", "wider"), [(360, True), (1400, False)])
+def test_a_table_that_is_wider_than_its_place_says_that_it_scrolls(
+    tmp_path: Path, open_page: Open, width: int, wider: bool
+) -> None:
+    columns = [Column(name="optimizer"), *(Column(name=f"n{i}", numeric=True) for i in range(6))]
+    cells = [Cell(text="adam"), *(Cell(text="0.12345", value=0.12345) for _ in range(6))]
+    table = Table(caption="Some", columns=columns, rows=[Row(cells=cells)], anchor="wide")
+    page = open_page(writer.write(tmp_path, Report(title="t", answer=[], table=table)))
+    page.set_viewport_size({"width": width, "height": 740})
+    expect(page.locator(".scroll[data-wider]")).to_have_count(1 if wider else 0)
+    told = page.locator(".scroll caption span").evaluate(
+        "one => getComputedStyle(one, '::after').content"
+    )
+    assert ("scrolls sideways" in told) == wider
+
+
 def test_one_column_at_a_time_is_sorted(made: Path, open_page: Open) -> None:
     page = open_page(made)
     for name in ("optimizer", "cost"):

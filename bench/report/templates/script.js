@@ -176,6 +176,15 @@
     });
   }
 
+  /* Say of a table that is wider than its place that it scrolls. */
+
+  const watched = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      target.toggleAttribute("data-wider", target.scrollWidth > target.clientWidth + 1);
+    }
+  });
+  for (const one of all(".scroll")) watched.observe(one);
+
   const bar = document.querySelector(".controls");
   if (bar) {
     new ResizeObserver(() => {
