@@ -96,16 +96,14 @@ class Composite(Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
+        self._look()
         for weight, view in self._views.values():
             view.grad = None if weight.grad is None else weight.grad.reshape(view.shape)
         for part in self._parts:
             part.step()
-        for weight, view in self._views.values():
+        for _, view in self._views.values():
             view.grad = None
-            if view.data_ptr() != weight.data_ptr():  # it put other numbers in place of these
-                with torch.no_grad():
-                    weight.copy_(view.view_as(weight))
-                view.data = weight.detach().view(view.shape)
+        self._keep()
         return loss
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -155,9 +153,25 @@ class Composite(Optimizer):
                 yield name, seen
 
     def _enter(self, mode: Literal["train", "eval"]) -> None:
+        self._look()
         for part in self._parts:
             if hasattr(part, mode):
                 getattr(part, mode)()
+        self._keep()
+
+    def _look(self) -> None:
+        """See the numbers that the model has now, should others have been put in their place."""
+        for weight, view in self._views.values():
+            if view.data_ptr() != weight.data_ptr():
+                view.data = weight.detach().view(view.shape)
+
+    @torch.no_grad()
+    def _keep(self) -> None:
+        """Have the model keep what a part has put in place of its numbers, should it have."""
+        for weight, view in self._views.values():
+            if view.data_ptr() != weight.data_ptr():
+                weight.copy_(view.view_as(weight))
+                view.data = weight.detach().view(view.shape)
 
 
 def hidden_matrices(model: nn.Module) -> list[str]:

@@ -129,6 +129,23 @@ def test_numbers_that_a_part_replaces_reach_the_model() -> None:
     torch.testing.assert_close(train(ours, replacing.step), train(theirs, sgd.step))
 
 
+def test_numbers_that_others_replace_are_those_that_are_stepped() -> None:
+    ours, theirs = pair()
+    optimizer = built(ours, hidden=SGD, rest=SGD, hidden_lr=0.1, rest_lr=0.1)
+    sgd = SGD(theirs.parameters(), lr=0.1)
+
+    def halved(model: nn.Module, step: Callable[[], Any]) -> Callable[[], None]:
+        def both_of_it() -> None:
+            step()
+            for p in model.parameters():
+                p.data = p.data / 2
+
+        return both_of_it
+
+    mine = train(ours, halved(ours, optimizer.step))
+    torch.testing.assert_close(mine, train(theirs, halved(theirs, sgd.step)), rtol=1e-13, atol=0)
+
+
 class Averaging(SGD):
     """Notes the modes that it enters."""
 
