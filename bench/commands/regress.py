@@ -89,6 +89,12 @@ def regress(
         bool,
         typer.Option("--any-machine", help="With --baseline: whatever machine and libraries."),
     ] = False,
+    fail_on_undecided: Annotated[
+        bool,
+        typer.Option(
+            "--fail-on-undecided", help="Exit code 4 if nothing is slower and a line is undecided."
+        ),
+    ] = False,
     as_json: shared.AsJson = False,
     as_markdown: Annotated[
         bool, typer.Option("--markdown", help="Print Markdown, for a pull request.")
@@ -108,15 +114,16 @@ def regress(
     shared.absolute_data_root(data_root)
     settings = _configuration(configuration.read(Path.cwd()), budget, threshold)
     if baseline is not None:
-        clashing = (base, python, optimizer, setting, problem, batch_size)
+        clashing = (base, python, optimizer, setting, step, group, problem, batch_size)
         if any(value is not None for value in clashing) or device != "auto":
             raise UsageError(
-                "--baseline goes with no revision, --python, -o, -p, --set, --batch-size or "
-                "--device: it judges the present code by the benchmarks of the file."
+                "--baseline goes with no revision, --python, -o, -p, --set, --step, --group, "
+                "--batch-size or --device: it judges the present code by the benchmarks of the "
+                "file."
             )
         with shared.ended_by_signals():
             account = _against_file(baseline, settings, any_machine)
-        _conclude(account, as_json=as_json, as_markdown=as_markdown)
+        _conclude(account, fail_on_undecided, as_json=as_json, as_markdown=as_markdown)
         return
     if any_machine:
         raise UsageError("--any-machine goes with --baseline only.")
@@ -165,7 +172,7 @@ def regress(
         common += [] if value is None else [option, str(value)]
     commands = {name: _command(spec, common) for name, spec in found.benchmarks.items()}
     account = presentation.of_sides(found, commands)
-    _conclude(account, as_json=as_json, as_markdown=as_markdown)
+    _conclude(account, fail_on_undecided, as_json=as_json, as_markdown=as_markdown)
 
 
 def _against_file(path: Path, settings: "Configuration", any_machine: bool) -> "Account":
@@ -262,8 +269,13 @@ def _command(spec: RunSpec, common: Sequence[str]) -> str:
     return shlex.join(words)
 
 
-def _conclude(account: "Account", *, as_json: bool, as_markdown: bool) -> None:
-    """Print what was found; a regression ends the command with a code of its own."""
+def _conclude(
+    account: "Account", fail_on_undecided: bool, *, as_json: bool, as_markdown: bool
+) -> None:
+    """Print what was found; a regression ends the command with a code of its own.
+
+    So does, if that is asked for, a line that could not be decided.
+    """
     from bench.regress import presentation
 
     outcome = account.outcome
@@ -279,3 +291,5 @@ def _conclude(account: "Account", *, as_json: bool, as_markdown: bool) -> None:
             console.say(text)
     if outcome.slower:
         raise typer.Exit(shared.REGRESSION)
+    if fail_on_undecided and any(line.verdict == "undecided" for line in outcome.lines):
+        raise typer.Exit(shared.INCONCLUSIVE)

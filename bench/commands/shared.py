@@ -16,7 +16,7 @@ from bench.errors import SideError, UsageError, WorkersError
 from bench.support import console
 
 REPORT = "report"
-FAILED, WRONG_USAGE, REGRESSION, INTERRUPTED = 1, 2, 3, 130
+FAILED, WRONG_USAGE, REGRESSION, INCONCLUSIVE, INTERRUPTED = 1, 2, 3, 4, 130
 
 Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Results folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]

@@ -242,7 +242,7 @@ def _headline(outcome: Outcome) -> str:
     if "slower" in verdicts:
         return "slower"
     if "undecided" in verdicts:
-        return "no regression found, some lines undecided"
+        return "inconclusive: no regression found, some lines undecided"
     return "not slower"
 
 

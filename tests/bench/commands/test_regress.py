@@ -12,9 +12,12 @@ from typing import Any
 
 import psutil
 import pytest
+import typer
 
 from bench.commands import regress as command
+from bench.regress import presentation
 from tests.bench.regress.repositories import OPTIMIZER, commit, git, made, stepping
+from tests.bench.regress.test_presentation import compared, lines
 
 SLEEPS = stepping("import time; time.sleep(1e-3)").replace("class Mine", "class Slept")
 COPIES = OPTIMIZER.replace("class Mine", "class Copied").replace(
@@ -185,6 +188,8 @@ def test_a_commit_hook_may_compare(repository: Path) -> None:
         (["--python", "/bin/false"], "is no Python interpreter"),
         (["main", "--baseline", "x.json"], "--baseline goes with no revision, --python, -o"),
         (["-p", "quadratic", "--baseline", "x.json"], "--baseline goes with no revision"),
+        (["--step", "plain", "--baseline", "x.json"], "--baseline goes with no revision"),
+        (["--group", "*: lr=1", "--baseline", "x.json"], "--baseline goes with no revision"),
         (["main", "--any-machine"], "--any-machine goes with --baseline only"),
         (["main", "-o", "a:B,c:D", "--set", "lr=1"], "Setting 'lr=1' needs a label"),
         (["--baseline", "x.json"], "Baseline 'x.json' does not exist."),
@@ -238,6 +243,29 @@ def test_thresholds_come_from_pyproject(repository: Path) -> None:
     assert code == 2
     assert "Unknown key in [tool.optbench.regress] of '" in said
     assert "'thresold'. Did you mean 'threshold'?" in said
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "strict", "code"),
+    [
+        (["undecided"] * 4, False, 0),
+        (["undecided"] * 4, True, 4),
+        (["unchanged"] * 3 + ["undecided"], True, 4),
+        (["unchanged"] * 4, True, 0),
+        (["undecided"] * 3 + ["slower"], True, 3),
+    ],
+)
+def test_what_is_undecided_fails_only_if_asked_to(
+    verdicts: list[Any], strict: bool, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    account = presentation.of_sides(compared(*lines("quadratic/a", verdicts, 1.0)), {})
+    ended = 0
+    try:
+        command._conclude(account, strict, as_json=False, as_markdown=True)
+    except typer.Exit as error:
+        ended = error.exit_code
+    assert ended == code
+    assert ("inconclusive" in capsys.readouterr().out) == (code != 3 and "undecided" in verdicts)
 
 
 def test_how_steps_are_taken_goes_to_the_benchmark_and_its_command() -> None:

@@ -140,7 +140,7 @@ def test_remarks_say_why_a_side_lacks_something_and_in_which_libraries_they_diff
     ("verdicts", "headline"),
     [
         (SLOWER, "slower"),
-        (["undecided"] * 4, "no regression found, some lines undecided"),
+        (["undecided"] * 4, "inconclusive: no regression found, some lines undecided"),
         (ALIKE, "not slower"),
         (FASTER, "not slower"),
     ],
