@@ -45,13 +45,17 @@ def test_an_empty_yardstick_is_passed_over() -> None:
     assert index.around(made_record(minutes=2)) == 0.5
 
 
-def test_a_plain_gradient_is_the_median_of_what_is_warm() -> None:
+def test_a_plain_gradient_is_the_mean_of_what_is_warm_and_a_block_its_median() -> None:
     """Of ten iterations the first five are warm-up; data and step are no part of it."""
     record = yardstick(0, 1.0)
     forward = np.array([9.0] * 5 + [1.0, 2.0, 3.0, 4.0, 90.0])
     record = replace(record, values={**record.values, "forward_s": forward, "step_s": forward})
-    assert plain_gradient_s([record]) == 3.0 + 0.5
-    assert plain_gradient_s([record, yardstick(1, 0.25)]) == pytest.approx(0.25 + 0.625)
+    assert plain_gradient_s([record]) == 20.0 + 0.5
+    other = yardstick(1, 0.25)
+    whole = len(other.values["loss"])
+    count = whole - min(5, whole // 2)
+    mean = (5 * 20.5 + count * 0.25) / (5 + count)
+    assert plain_gradient_s([record, other]) == pytest.approx(mean)
     short = made_record(losses=[1.0] * 4, phase_s=(0.0, 1.0, 1.0, 0.0))
     assert plain_gradient_s([short]) == 2.0
     assert yardstick_blocks_s([record, made_record(losses=[]), short]) == [3.5, 2.0]
