@@ -198,7 +198,9 @@ def analyse(group: Group, wanted: Sequence[Target] = (), *, sigma: float | None 
         sigma=sigma,
     )
     target = _hardest(found)
-    sessions = {frozenset(record.session for record in records) for records in by_label.values()}
+    sessions = {
+        frozenset(record.session for record in by_label[row.label]) for row in rows if row.applies
+    }
     rankings = {
         key: _ranking(
             rows, {row.label: row.values.get(key, {}) for row in rows}, quantity, len(sessions) > 1

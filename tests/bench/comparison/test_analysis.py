@@ -226,7 +226,8 @@ def test_times_of_labels_from_different_sessions_are_not_compared() -> None:
     together = [record for seed in (0, 1) for record in two(session=f"s{seed}")]
     apart = [replace(one, session=one.label) for one in two()]
     wanted = [("accuracy", 0.5)]
-    for records, told in ((two(), True), (together, True), (apart, False)):
+    refused = [*two(), replace(made_refusal(), session="before")]
+    for records, told in ((two(), True), (together, True), (refused, True), (apart, False)):
         one = analysed(records, wanted=wanted)
         for key in ("iteration_s", "samples_per_s", one.to(0.5).key):
             assert (one.rankings[key].best is not None) == told
