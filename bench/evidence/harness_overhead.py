@@ -4,7 +4,7 @@ Both train ``mnist_logreg`` with SGD in one process, in turns of balanced order.
 the harness does besides the training itself counts: the clock, keeping and reading losses,
 mini-batch accuracy.
 
-    python -m bench.evidence.harness_overhead --rounds 60 --output results/reference/speed
+    python -m bench.evidence.harness_overhead --rounds 100 --output results/reference/speed
 """
 
 import argparse
