@@ -260,12 +260,7 @@ def _command(spec: RunSpec, common: Sequence[str]) -> str:
 
     words = ["optbench", "regress", *common, "-p", str(spec.problem)]
     words += ["-o", f"{spec.label}={spec.optimizer}"]
-    for assignment in settings.assignments(spec.hyperparameters):
-        words += ["--set", f"{spec.label}.{assignment}"]
-    if spec.step:
-        words += ["--step", f"{spec.label}={spec.step}"]
-    for group in spec.groups:
-        words += ["--group", f"{spec.label}={settings.written_groups([group])}"]
+    words += settings.options(spec.label, spec.hyperparameters, spec.step, spec.groups)
     return shlex.join(words)
 
 

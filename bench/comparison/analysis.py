@@ -214,8 +214,7 @@ def analyse(group: Group, wanted: Sequence[Target] = (), *, sigma: float | None 
         ranking = _ranking(rows, seconds, quantity, len(sessions) > 1)
         by_wall = _ranking(rows, _by_wall(rows, seconds), quantity, len(sessions) > 1)
         if ranking.best is not None and by_wall.leader not in (ranking.leader, None):
-            ranking = Ranking(leader=ranking.leader, lost=ranking.lost, seeds=ranking.seeds,
-                              reason=CLOCK_DISAGREES)  # fmt: skip
+            ranking = ranking.without_order(CLOCK_DISAGREES)
         rankings[quantity.key] = ranking
     found = replace(found, target=target, rankings=rankings)
     return replace(found, rows=_ordered(found))
@@ -247,8 +246,7 @@ def _ordered(found: Analysis) -> list[Row]:
     """Rows in the order of the ranking, those that it does not rank by medians."""
     quantity = found.ranked
     ranking = found.rankings[quantity.key]
-    told = (ranking.best, *ranking.tied, *ranking.behind, *ranking.worse)
-    first = [label for label in told if label]
+    first = [label for label in (ranking.best, *ranking.others) if label]
 
     def key(row: Row) -> tuple[bool, bool, int, float]:
         spread = row.spreads.get(quantity.key)
@@ -287,10 +285,8 @@ def _ranking(
         logarithmic=quantity.ratio,
         lost={row.label: _lost(row) for row in rows},
     )
-    if apart and quantity.unit in _TIMES and found.best is not None:
-        told = found.tied or found.behind or found.worse
-        return Ranking(leader=found.leader, lost=found.lost, seeds=found.seeds,
-                       reason=OTHER_SESSIONS) if told else found  # fmt: skip
+    if apart and quantity.unit in _TIMES and found.others:
+        return found.without_order(OTHER_SESSIONS)
     return found
 
 

@@ -156,8 +156,9 @@ COVERED = 0.95  # of wall time by the clock; below it is told
 
 
 def _clocked(records: Sequence[RunRecord]) -> float | None:
+    if any(one.shared for one in records):
+        return None
     known = [share for one in records if not math.isnan(share := one.clocked_share)]
-    known = known if not any(one.shared for one in records) else []
     return statistics.median(known) if known else None
 
 

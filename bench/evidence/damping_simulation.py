@@ -162,6 +162,12 @@ def sweeps(
         yield usable, scores[usable]
 
 
+def distances(true: Truth, usable: NDArray[np.intp]) -> tuple[Array, Array]:
+    """Squared steps between the cells that lost no run, and from these to those that did."""
+    lost = np.setdiff1d(np.arange(len(true.means)), usable)
+    return true.squared_steps[np.ix_(usable, usable)], true.squared_steps[np.ix_(usable, lost)]
+
+
 def medoid(found: Selection, means: Array, squared_steps: Array) -> int:
     """The member of the plateau with the least sum of distances to all, ties to the better."""
     members = np.flatnonzero(found.members)
@@ -170,25 +176,16 @@ def medoid(found: Selection, means: Array, squared_steps: Array) -> int:
 
 
 def shunning(repetitions: int, surfaces: dict[str, Surface], seed: int = 1) -> pd.DataFrame:
-    """By kappa: mean regret, and the 95 % quantile over scenarios of the mean regret there.
-
-    Returns:
-        A row per kappa and scenario with its mean ``regret``.
-    """
+    """A row per scenario and kappa with the mean ``regret`` of what is chosen there."""
     scenarios = list(itertools.product(surfaces, GRIDS, SEEDS, NOISE))
     generators = np.random.default_rng(seed).spawn(len(scenarios))
     rows = []
     for (surface, grid, seeds, noise), generator in zip(scenarios, generators, strict=True):
         true, regret = truth(surfaces[surface], *GRIDS[grid]), dict.fromkeys(KAPPAS, 0.0)
         for usable, scores in sweeps(generator, true, seeds, noise, repetitions):
-            lost = np.setdiff1d(np.arange(len(true.means)), usable)
+            steps, lost_steps = distances(true, usable)
             for kappa in KAPPAS:
-                found = selection.select(
-                    scores,
-                    true.squared_steps[np.ix_(usable, usable)],
-                    lost_steps=true.squared_steps[np.ix_(usable, lost)],
-                    avoidance=kappa,
-                )
+                found = selection.select(scores, steps, lost_steps=lost_steps, avoidance=kappa)
                 regret[kappa] += float(true.regret[usable[found.chosen]]) / repetitions
         names = {"surface": surface, "grid": grid, "seeds": seeds, "noise": noise}
         rows += [names | {"kappa": kappa, "regret": mean} for kappa, mean in regret.items()]
@@ -240,9 +237,7 @@ def _scenario(
     covered, good_covered, sizes = [], [], []
     chosen: dict[str, list[int]] = {method: [] for method in METHODS}
     for usable, scores in sweeps(generator, true, seeds, noise, repetitions):
-        steps = true.squared_steps[np.ix_(usable, usable)]
-        lost = np.setdiff1d(np.arange(len(true.means)), usable)
-        lost_steps = true.squared_steps[np.ix_(usable, lost)]
+        steps, lost_steps = distances(true, usable)
         found = selection.select(scores, steps, lost_steps=lost_steps)
         before = selection.select(scores, steps)
         members = usable[found.members]

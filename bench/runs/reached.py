@@ -55,8 +55,7 @@ def reach(record: RunRecord, metric: str, target: float) -> Reach:
         The moment and both evaluations. The seconds of a run that shared the machine with others
         are NaN.
     """
-    better, begun = record.metrics[metric], {"iteration": 0.0, "seconds": 0.0, metric: math.nan}
-    before = begun
+    better, before = record.metrics[metric], {"iteration": 0.0, "seconds": 0.0, metric: math.nan}
     for row in record.evaluations:
         if reaches(row[metric], target, better):
             share = (target - before[metric]) / (row[metric] - before[metric] or math.nan)

@@ -274,7 +274,7 @@ class RunRecord:
             raise ValueError(f"an evaluation lacks one of {', '.join(sorted(expected))}")
         if any(set(CURVATURE_COLUMNS) != row.keys() for row in facts["curvature"]):
             raise ValueError(f"a row of curvature is not {', '.join(CURVATURE_COLUMNS)}")
-        known = {bare: facts[bare] for name in _SHAPE if (bare := name.rstrip("?")) in facts}
+        known = {bare: facts[bare] for name in _SHAPE if (bare := name.removesuffix("?")) in facts}
         known["started_at"] = datetime.fromisoformat(facts["started_at"])
         if known["started_at"].utcoffset() != timedelta(0):
             raise ValueError("the start is not in UTC")

@@ -212,6 +212,20 @@ def written_groups(groups: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
     return ", ".join(f"{selector}: {'; '.join(assignments(own))}" for selector, own in groups)
 
 
+def options(
+    label: str,
+    settings: Mapping[str, Any],
+    step: str = "",
+    groups: Sequence[tuple[str, Mapping[str, Any]]] = (),
+) -> list[str]:
+    """A label's settings, how its steps are taken, and its groups, as words of a command line."""
+    words = [word for text in assignments(settings) for word in ("--set", f"{label}.{text}")]
+    words += ["--step", f"{label}={step}"] if step else []
+    for group in groups:
+        words += ["--group", f"{label}={written_groups([group])}"]
+    return words
+
+
 def takers(
     key: str, entries: Sequence[Entry], facts: AskFacts = facts_here
 ) -> list[tuple[str, str]]:

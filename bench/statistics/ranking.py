@@ -53,6 +53,15 @@ class Ranking:
     seeds: int = 0
     reason: str = ""
 
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The labels that are compared with the best, in the order of their standing."""
+        return (*self.tied, *self.behind, *self.worse)
+
+    def without_order(self, reason: str) -> "Ranking":
+        """The same, but that nothing can be told of the order, and why."""
+        return replace(self, best=None, tied=(), behind=(), worse=(), reason=reason)
+
     def standing(self, label: str) -> Standing:
         """Where a label stands; empty if nothing can be told of it."""
         if label == self.best:

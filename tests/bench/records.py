@@ -98,6 +98,20 @@ def made_record(
     )
 
 
+def evaluated(
+    values: list[float], better: str = "max", first: float = 0.0, *, shared: bool = False
+) -> RunRecord:
+    """A run whose metric ``m`` had these values at iterations 0, 50, 100, ..."""
+    return made_record(
+        metrics={"m": better},
+        evaluations=[
+            {"iteration": first + 50.0 * index, "seconds": first / 100 + 0.5 * index, "m": value}
+            for index, value in enumerate(values)
+        ],
+        shared=shared,
+    )
+
+
 def made_curvature(
     iteration: int, damping: float = 1.0, share: float = 0.25, **fields: Any
 ) -> list[dict[str, Any]]:

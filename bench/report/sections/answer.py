@@ -67,7 +67,7 @@ def _value(row: Row, quantity: Quantity) -> str:
 
 def _against(ranking: Ranking) -> str:
     """How the best stands against the rest."""
-    if not ranking.tied and not ranking.behind and not ranking.worse:
+    if not ranking.others:
         return "it is the only one that lost no run"
     if not ranking.tied and not ranking.behind:
         return "all others are worse" if len(ranking.worse) > 1 else "the other is worse"
@@ -106,8 +106,7 @@ def _per_second(one: Analysis) -> str:
         if len(times) < 2:
             why = "The others have no timings."
         return f"{said}, but {_lower(why)}{missed}"
-    told = ranking.tied or ranking.behind or ranking.worse
-    against = f"; {_against(ranking)}" if told else ""
+    against = f"; {_against(ranking)}" if ranking.others else ""
     return f"{said}{against}.{missed}"
 
 

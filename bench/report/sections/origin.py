@@ -76,12 +76,8 @@ def _command(seeds: Sequence[int], configs: Mapping[str, Mapping[str, Any]]) -> 
     ]
     words = ["optbench", "run", "-p", str(config["problem"]), "-o", ",".join(names)]
     for label, own in configs.items():
-        for text in settings.assignments(own["settings"]):
-            words += ["--set", f"{label}.{text}"]
-        if own.get("step"):
-            words += ["--step", f"{label}={own['step']}"]
-        for group in own.get("groups") or ():
-            words += ["--group", f"{label}={settings.written_groups([group])}"]
+        step, group = own.get("step") or "", own.get("groups") or ()  # older records have none
+        words += settings.options(label, own["settings"], step, group)
     words += ["--seeds", _seeds(seeds)]
     for name in _OPTIONS:
         if config.get(name) is not None:

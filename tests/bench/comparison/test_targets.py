@@ -8,21 +8,7 @@ import pytest
 
 from bench.comparison.targets import choose
 from bench.runs.record import RunRecord
-from tests.bench.records import made_record
-
-
-def evaluated(
-    values: list[float], better: str = "max", first: float = 0.0, *, shared: bool = False
-) -> RunRecord:
-    """A run whose metric ``m`` had these values at iterations 0, 50, 100, ..."""
-    return made_record(
-        metrics={"m": better},
-        evaluations=[
-            {"iteration": first + 50.0 * index, "seconds": 0.5 * index, "m": value}
-            for index, value in enumerate(values)
-        ],
-        shared=shared,
-    )
+from tests.bench.records import evaluated, made_record
 
 
 def series() -> list[Fraction]:

@@ -6,22 +6,7 @@ import numpy as np
 import pytest
 
 from bench.runs.reached import Moment, reach
-from bench.runs.record import RunRecord
-from tests.bench.records import made_record
-
-
-def evaluated(
-    values: list[float], better: str = "max", first: float = 0.0, *, shared: bool = False
-) -> RunRecord:
-    """A run whose metric ``m`` had these values at iterations 0, 50, 100, ..."""
-    return made_record(
-        metrics={"m": better},
-        evaluations=[
-            {"iteration": first + 50.0 * index, "seconds": first / 100 + 0.5 * index, "m": value}
-            for index, value in enumerate(values)
-        ],
-        shared=shared,
-    )
+from tests.bench.records import evaluated
 
 
 @pytest.mark.parametrize(
