@@ -112,11 +112,11 @@ def _draw(
         for index, curve in curves.items():
             seen = curve.beyond_zero() if x == "log" else curve
             _draw_curve(axes, index, items[index], seen, markers=markers, top=top)
+        if limits:  # before there are ticks, which are those of the limits
+            axes.set_ylim(*limits)
         drawing.scales(axes, x, y, [curve.x for curve in curves.values()])
         if growing:
             _show_the_ends(axes, [curve.middle for curve in curves.values()])
-        elif limits:
-            axes.set_ylim(*limits)
         axes.set_xlabel(axis)
         axes.set_ylabel(short(name))
         drawing.legend(figure, axes, {index: items[index].label for index in curves})

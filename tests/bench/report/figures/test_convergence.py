@@ -91,6 +91,9 @@ def test_diverged_runs_do_not_spoil_the_axis() -> None:
         (cross,) = (line for line in lines(drawn) if line.get_marker() == "x")
         assert cross.get_ydata()[0] == high
         assert not cross.get_clip_on()
+        ticks = [tick for tick in drawn.axes[0].get_yticks() if low <= tick <= high]
+        assert len(ticks) >= 1
+        assert variant.y == "log" or len(ticks) > 2
 
 
 def test_a_metric_is_drawn_at_its_evaluations() -> None:
