@@ -62,9 +62,7 @@ def sources(modules: Iterable[str]) -> dict[str, str]:
             found[name] = hashlib.sha256(text).hexdigest()
             if path.suffix != ".py":
                 continue
-            needed = _needed(text, name, spec.submodule_search_locations is not None)
-            # What this project's own modules need of others is told by the record's versions.
-            waiting += [one for one in needed if top not in PROJECT or _top(one) in PROJECT]
+            waiting += _needed(text, name, spec.submodule_search_locations is not None)
     return found
 
 
@@ -132,12 +130,15 @@ def _version(top: str) -> tuple[str, str] | None:
 def _needed(text: bytes, name: str, is_package: bool) -> Iterator[str]:
     """The modules that a module imports."""
     package = name if is_package else name.rpartition(".")[0]
+    ours = _top(name) in PROJECT
     for module, parts in _imports(text):
         dots = len(module) - len(module.lstrip("."))
         if dots:
             above = package.split(".")[: len(package.split(".")) - dots + 1]
             module = ".".join([*above, module[dots:]]).strip(".")
-        if not module:
+        # What this project's own modules need of others is told by the record's versions; and to
+        # find the distribution of a module with another name takes half a second.
+        if not module or (ours and _top(module) not in PROJECT):
             continue
         yield module
         if not is_library(module):
