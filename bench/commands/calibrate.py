@@ -25,8 +25,8 @@ def calibrate(
         float, typer.Option(help="Seconds of one comparison of two sides, launches included.")
     ] = 60.0,
     delays: Annotated[
-        str, typer.Option(metavar="PERCENT,...", help="Known delays; the first in every trial.")
-    ] = "5,2,10",
+        str, typer.Option(metavar="PERCENT,...", help="Known delays, each in every trial.")
+    ] = "2,2.5,5",
     data_root: shared.DataRoot = None,
     results: Annotated[
         Path, typer.Option("--results", metavar="DIR", help="Where the trials are kept.")
@@ -99,5 +99,5 @@ def _shares(text: str) -> tuple[float, ...]:
     except ValueError:
         shares = ()
     if not shares or not all(0 < share < 10 for share in shares):
-        raise UsageError(f"--delays '{text}' is not valid: write percentages, as in 5,2,10.")
+        raise UsageError(f"--delays '{text}' is not valid: write percentages, as in 2,2.5,5.")
     return shares

@@ -107,7 +107,7 @@ def take_turns(arms: Sequence[Arm], planned: Plan, *, last_first: bool = False) 
     of the same process.
 
     Args:
-        arms: Of two processes at least; those without delay come first.
+        arms: Of two processes at least; the first of each process has no delay.
         planned: How many of them, and how often.
         last_first: Begin with the last arm.
 

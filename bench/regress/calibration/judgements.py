@@ -78,13 +78,13 @@ class Judgement:
 
 def judge(trial: Trial, settings: Settings) -> list[Judgement]:
     """Judge every comparison of a trial as ``regress`` would have, launch by launch."""
-    return [_judge(trial, arm, settings) for arm in range(1, len(trial.delays))]
+    return [_judge(trial, number, settings) for number in range(len(trial.delays))]
 
 
-def effects(trial: Trial, arm: int) -> Array:
-    """Log ratios of an arm to A, ``[launches, quantities]``."""
-    blocks = [totals(launch) for launch in trial.blocks]
-    return np.array([launch_effect(b[:, 0], b[:, arm]) for b in blocks])
+def effects(trial: Trial, comparison: int) -> Array:
+    """Log ratios of a comparison to A, ``[launches, quantities]``."""
+    blocks = totals(trial.blocks[:, :, comparison])
+    return np.array([launch_effect(launch[:, 0], launch[:, 1]) for launch in blocks])
 
 
 def replayed(found: Array, ends_s: Sequence[float], budget_s: float) -> tuple[Monitor, int]:
@@ -107,13 +107,13 @@ def replayed(found: Array, ends_s: Sequence[float], budget_s: float) -> tuple[Mo
     return monitor, used
 
 
-def _judge(trial: Trial, arm: int, settings: Settings) -> Judgement:
-    monitor, used = replayed(effects(trial, arm), trial.elapsed_s, settings.budget_s)
+def _judge(trial: Trial, comparison: int, settings: Settings) -> Judgement:
+    monitor, used = replayed(effects(trial, comparison), trial.elapsed_s, settings.budget_s)
     assert monitor.estimates is not None
     verdicts, total = monitor.verdicts(), monitor.estimates[-1]
-    delay = trial.delays[arm]
+    delay = trial.delays[comparison]
     delayed = (trial.phase, "total") if delay else ()
-    base_s = np.median(totals(trial.blocks[:used, :, 0]), axis=(0, 1)).tolist()
+    base_s = np.median(totals(trial.blocks[:used, :, comparison, 0]), axis=(0, 1)).tolist()
     true = 1 + delay * settings.iteration_s / base_s[-1]
     return Judgement(
         trial=trial.number,
@@ -135,24 +135,28 @@ def _judge(trial: Trial, arm: int, settings: Settings) -> Judgement:
         total_ratio=total.ratio,
         total_true=true,
         total_held=total.low <= true <= total.high,
-        **_rule(trial, arm),
+        **_rule(trial.blocks[:, :, comparison]),
     )
 
 
-def _rule(trial: Trial, arm: int) -> dict[str, bool]:
-    """What pytest-benchmark's own check says of the same iterations."""
+def _rule(compared: Array) -> dict[str, bool]:
+    """What pytest-benchmark's own check says of the same iterations.
+
+    Args:
+        compared: Of the blocks of a trial, those of one comparison.
+    """
     check = parse_compare_fail(RULE)
 
     def fails(blocks: Array) -> list[bool]:
-        times = np.moveaxis(blocks, -3, 0)  # [arms, ..., iterations, phases]
+        times = np.moveaxis(blocks, -3, 0)  # [sides, ..., iterations, phases]
         times = np.concatenate([times[..., 1:], times.sum(-1, keepdims=True)], axis=-1)
         medians = np.median(times.reshape(len(times), -1, len(QUANTITIES)), axis=1)
         return [
             bool(check.fails({"median": head}, {"median": base}))
-            for base, head in zip(medians[0], medians[arm], strict=True)
+            for base, head in zip(*medians, strict=True)
         ]
 
-    pooled, once = fails(trial.blocks), fails(trial.blocks[0])
+    pooled, once = fails(compared), fails(compared[0])
     return {
         "rule_total": pooled[-1],
         "rule_any": any(pooled),

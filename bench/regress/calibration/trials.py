@@ -2,9 +2,9 @@
 
 A trial holds two processes at a time, launched anew as often as the budget allows. One runs the
 code as it is (A); the other runs it as it is too (A'), and in other blocks with a known delay, a
-share of the iteration spent busily in one phase. So every pair of A with another arm is a
-comparison as ``regress`` makes it: two processes, blocks in turns, the same procedure, and never
-two blocks of one process without a few iterations of the other in between.
+share of the iteration spent busily in one phase. Every block of the other has a block of A beside
+it, before it in one turn and after it in the next. So each kind of block with those of A is a
+comparison as ``regress`` makes it: two processes that run equally often, in equal turns.
 """
 
 import json
@@ -18,7 +18,7 @@ import numpy as np
 
 from bench.errors import UsageError
 from bench.regress.launch import Side, Worker, failure
-from bench.regress.turns import Arm, period, plan, take_turns
+from bench.regress.turns import Arm, Plan, period, plan, take_turns
 from bench.statistics.launches import MIN_LAUNCHES, Array
 from bench.support import atomic, git
 
@@ -26,6 +26,7 @@ PHASES = ("forward", "backward", "step")  # which take the delay in turn
 TRIALS = "trials"
 _SETTINGS = "settings.json"
 _SIZING_LAUNCHES, _SIZING_ITERATIONS = 3, 30
+_WITHOUT_SIDES = 5  # dimensions of the blocks in older files
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +37,7 @@ class Settings:
         problem: What is trained.
         optimizer: With what.
         budget_s: Time budget of a comparison of two sides, launches included.
-        delays: Shares of an iteration, the main one first: each trial has that and one of the
-            others in turn.
+        delays: Shares of an iteration; each trial has all of them.
         iteration_s: Seconds of an iteration without delay, measured beforehand.
         period: Iterations after which its work repeats itself; ``None`` if that is not known.
         data: What is trained on.
@@ -59,14 +59,14 @@ class Settings:
     versions: Mapping[str, str]
     period: int | None = 1
 
-    def arms(self, trial: int) -> list[float]:
-        """The delays of a trial: none twice (A and A'), the main one, another."""
-        main, *others = self.delays
-        return [0.0, 0.0, main, *([others[trial % len(others)]] if others else [])]
+    @property
+    def comparisons(self) -> tuple[float, ...]:
+        """The delays of the comparisons of a trial; the first is A against A'."""
+        return 0.0, *self.delays
 
     def phase(self, trial: int) -> str:
-        """The phase that a trial delays; each meets every delay."""
-        return PHASES[(trial // max(1, len(self.delays) - 1)) % len(PHASES)]
+        """The phase that a trial delays."""
+        return PHASES[trial % len(PHASES)]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -76,10 +76,11 @@ class Trial:
     Attributes:
         number: Which one, from 0.
         phase: The phase that was delayed.
-        delays: Of each arm, as a share of the iteration; the first is A.
-        elapsed_s: When each launch ended, counted as if there had been two arms only.
+        delays: Of each comparison, as a share of the iteration; none for A against A'.
+        elapsed_s: When each launch ended, counted as if there had been one comparison only.
         commit: Of the code that was measured, or empty.
-        blocks: Seconds, ``[launches, turns, arms, iterations, phases]``.
+        blocks: Seconds, ``[launches, turns, comparisons, sides, iterations, phases]``; of the two
+            sides, A is the first.
     """
 
     number: int
@@ -163,7 +164,7 @@ def measure(
         folder: Where it is kept.
         on_launch: Told how many launches there were, and the share of the budget that is gone.
     """
-    delays, phase = settings.arms(number), settings.phase(number)
+    delays, phase = settings.comparisons, settings.phase(number)
     planned = plan(settings.iteration_s, settings.period)
     launches: list[Array] = []
     ends: list[float] = []
@@ -176,13 +177,13 @@ def measure(
             for worker in (one, other):
                 _require_alike(settings, _require_started(worker.ready()))
             started = perf_counter()
-            # The neighbours of A are A' and the main delay, as in a comparison of two.
-            order = [1, 0, *range(2, len(delays))]
-            arms = _arms(one, other, delays, phase, settings)
-            odd = len(launches) % 2 == 1
-            blocks = take_turns([arms[arm] for arm in order], planned, last_first=odd)
-            blocks = blocks[:, np.argsort(order)]
-        measured = (perf_counter() - started) * 2 / len(delays)
+            blocks = _compared(
+                Arm(one, 0),
+                [Arm(other, 0, _delay(share, phase, settings)) for share in delays],
+                planned,
+                last_first=len(launches) % 2 == 1,
+            )
+        measured = (perf_counter() - started) / len(delays)
         longest = max(longest, started - began + measured)
         elapsed += started - began + measured
         launches.append(blocks)
@@ -191,7 +192,7 @@ def measure(
     trial = Trial(
         number=number,
         phase=phase,
-        delays=tuple(delays),
+        delays=delays,
         elapsed_s=tuple(ends),
         commit=git.commit(side.folder) or "",
         blocks=np.stack(launches),
@@ -209,13 +210,16 @@ def load(folder: Path) -> Iterator[Trial]:
     for path in sorted((folder / TRIALS).glob("*.npz")):
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                delays, blocks = archive["delays"], archive["blocks_us"] * 1e-6
+                if blocks.ndim == _WITHOUT_SIDES:
+                    delays, blocks = delays[1:], _beside_the_first(blocks)
                 yield Trial(
                     number=int(archive["number"]),
                     phase=str(archive["phase"]),
-                    delays=tuple(archive["delays"].tolist()),
+                    delays=tuple(delays.tolist()),
                     elapsed_s=tuple(archive["elapsed_s"].tolist()),
                     commit=str(archive["commit"]),
-                    blocks=archive["blocks_us"] * 1e-6,
+                    blocks=blocks,
                 )
         except Exception as error:
             raise UsageError(
@@ -275,11 +279,29 @@ def _require_started(described: Mapping[str, Any]) -> dict[str, Any]:
     return {"data": state["data"], "threads": described["threads"]}
 
 
-def _arms(
-    one: Worker, other: Worker, delays: list[float], phase: str, settings: Settings
-) -> Sequence[Arm]:
-    injected = [(phase, share * settings.iteration_s) if share else None for share in delays]
-    return [Arm(one, 0), *(Arm(other, 0, delay) for delay in injected[1:])]
+def _delay(share: float, phase: str, settings: Settings) -> tuple[str, float] | None:
+    return (phase, share * settings.iteration_s) if share else None
+
+
+def _compared(base: Arm, heads: Sequence[Arm], planned: Plan, *, last_first: bool) -> Array:
+    """Measure each head beside the base, ``[turns, comparisons, sides, iterations, phases]``.
+
+    Base and head of every other comparison change places, so that as many blocks of either come
+    after one of their own process as in a comparison of two.
+    """
+    order: list[Arm] = []
+    for number, head in enumerate(heads):
+        order += (base, head) if number % 2 == 0 else (head, base)
+    blocks = take_turns(order, planned, last_first=last_first)
+    blocks = blocks.reshape(len(blocks), len(heads), 2, *blocks.shape[2:])
+    blocks[:, 1::2] = blocks[:, 1::2, ::-1].copy()
+    return blocks
+
+
+def _beside_the_first(blocks: Array) -> Array:
+    """Blocks of a file from before each comparison had blocks of A of its own."""
+    heads = blocks[:, :, 1:]
+    return np.stack([np.broadcast_to(blocks[:, :, :1], heads.shape), heads], axis=3)
 
 
 def _trial_path(folder: Path, number: int) -> Path:

@@ -27,14 +27,14 @@ def power_by_time(trials: Sequence[Trial]) -> pd.DataFrame:
     found = []
     most = int(np.quantile([len(trial.elapsed_s) for trial in trials], _FEWEST))
     for trial in trials:
-        for arm in range(1, len(trial.delays)):
-            all_launches = effects(trial, arm)
+        for comparison, delay in enumerate(trial.delays):
+            all_launches = effects(trial, comparison)
             for launches in range(MIN_LAUNCHES, min(most, len(all_launches)) + 1):
                 ends_s = trial.elapsed_s[:launches]
                 monitor, _ = replayed(all_launches[:launches], ends_s, ends_s[-1])
                 found.append(
                     {
-                        "delay": trial.delays[arm],
+                        "delay": delay,
                         "launches": launches,
                         "seconds": ends_s[-1],
                         "share": float("slower" in monitor.verdicts()),

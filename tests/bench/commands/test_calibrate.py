@@ -34,8 +34,8 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def calibrate(results: Path, *arguments: str) -> Result:
-    fixed = ["calibrate", "-p", "quadratic", "--budget", "40", "--results", str(results)]
-    return CliRunner().invoke(app, [*fixed, *arguments])
+    fixed = ["calibrate", "-p", "quadratic", "--budget", "40", "--delays", "2,5,10"]
+    return CliRunner().invoke(app, [*fixed, "--results", str(results), *arguments])
 
 
 def test_trials_that_are_missing_are_measured_and_all_are_concluded_from(results: Path) -> None:
@@ -55,14 +55,14 @@ def test_nothing_is_measured_where_nothing_is_missing(results: Path) -> None:
     assert (result.exit_code, result.stderr) == (0, "")
     document = json.loads(result.stdout)
     assert document["results"] == str(results)
-    assert [row["delay"] for row in document["rows"]] == [0.0, 0.02, 0.05]
+    assert [row["delay"] for row in document["rows"]] == [0.0, 0.02, 0.05, 0.1]
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--trials", "0"], "trials=0 is not valid: it is a whole number >= 1."),
-        (["--delays", "5,x"], "--delays '5,x' is not valid: write percentages, as in 5,2,10."),
+        (["--delays", "5,x"], "--delays '5,x' is not valid: write percentages, as in 2,2.5,5."),
         (["--delays", "-5"], "--delays '-5' is not valid"),
         (["--budget", "0"], "budget=0.0 is not valid"),
         (["-o", "adam"], "holds a calibration with another optimizer (optimizer: sgd, now adam)"),

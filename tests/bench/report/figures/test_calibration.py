@@ -32,4 +32,4 @@ def test_figure_and_judgements_are_written(settings: Settings, tmp_path: Path) -
     judgements = [j for trial in trials for j in judging.judge(trial, settings)]
     figure.write(tmp_path, trials, judgements, "a title")
     assert (tmp_path / "calibration.png").stat().st_size > 10_000
-    assert len((tmp_path / "judgements.csv").read_text().splitlines()) == 13
+    assert len((tmp_path / "judgements.csv").read_text().splitlines()) == 17
