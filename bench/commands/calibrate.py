@@ -82,7 +82,7 @@ def _conclude(settings: "Settings", results: Path, *, as_json: bool) -> None:
     judgements = [j for trial in trials for j in judging.judge(trial, settings)]
     summary = judging.rows(judgements)
     title = judging.title(settings, len(trials))
-    figure.write(results, trials, judgements, title)
+    figure.write(results, trials, judgements, settings)
     if as_json:
         print(json.dumps({"rows": summary, "results": str(results)}, indent=2))
         return

@@ -145,6 +145,7 @@ def regress(
         wanted = optimizer or _own_optimizers(base_side, head_side)
         specs = _specs(problem or "mnist_cnn", wanted, setting or [], step or [], group or [])
         specs = [replace(spec, batch_size=batch_size, device=device) for spec in specs]
+        tree = repository.tree() if repository is not None and head is None else ("", "")
         names = ", ".join(comparing.key(spec) for spec in specs)
         what = f"Measuring {names}: {head_side.name} against {base_side.name}"
         with console.Bar(console.errors()) as bar:
@@ -167,11 +168,12 @@ def regress(
         "--threshold": threshold,
         "--python": python,
     }
-    common = [side.commit for side in (base_side, head_side) if side.commit is not None]
+    commits = (base_side.commit, head_side.commit or tree[0])
+    common = [commit for commit in commits if commit]
     for option, value in given.items():
         common += [] if value is None else [option, str(value)]
     commands = {name: _command(spec, common) for name, spec in found.benchmarks.items()}
-    account = presentation.of_sides(found, commands)
+    account = presentation.of_sides(found, commands, tree[1])
     _conclude(account, fail_on_undecided, as_json=as_json, as_markdown=as_markdown)
 
 

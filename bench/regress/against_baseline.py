@@ -95,7 +95,7 @@ def compare(
             watch.begin()
             runs.append(suite.run(common, stored.rounds))
         watch.look()
-        return np.log([runs[-1].costs[name] / stored.costs[name] for name in common])
+        return np.log([[runs[-1].costs[name] / stored.costs[name] for name in common]])
 
     limits = [_threshold_of(stored.info[name], threshold) for name in common]
     judged = launch_until_decided(
@@ -111,11 +111,10 @@ def compare(
             unit="plain gradients",
             base_s=stored.seconds[name],
             head_s=float(np.median([run.seconds[name] for run in runs])),
-            estimate=estimate,
+            judged=one,
             threshold=limit,
-            verdict=verdict,
         )
-        for name, (estimate, verdict), limit in zip(common, judged, limits, strict=True)
+        for name, one, limit in zip(common, judged, limits, strict=True)
     ]
     return outcome
 

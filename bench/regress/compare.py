@@ -15,7 +15,14 @@ from bench.regress.launch import Side, Worker, failure
 from bench.regress.outcome import Line, OnLaunch, Outcome, Threshold, launch_until_decided
 from bench.regress.turns import Arm, Plan, size, take_turns
 from bench.runs.spec import RunSpec
-from bench.statistics.launches import MIN_LAUNCHES, QUANTITIES, Array, launch_effect, totals
+from bench.statistics.launches import (
+    KINDS,
+    MIN_LAUNCHES,
+    QUANTITIES,
+    Array,
+    block_means,
+    launch_effects,
+)
 from bench.support import git
 from bench.support.text import plural
 
@@ -36,7 +43,7 @@ class Comparison:
         described: Versions, threads, GPU and commit of ``base`` and ``head``.
         data: By benchmark, the device and the data.
         blocks: By benchmark and launch, seconds per iteration of each block,
-            ``[turns, sides, quantities]``.
+            ``[kinds, turns, sides, quantities]``; see ``bench.statistics.launches.block_means``.
     """
 
     outcome: Outcome
@@ -130,21 +137,19 @@ def compare(
         launches="launches", watch=watch, began=began, on_launch=launched,
     )  # fmt: skip
     levels = np.concatenate([_levels(found.blocks[name]) for name in found.benchmarks], axis=-1)
-    outcome.lines = [
-        Line(
-            benchmark=name,
-            quantity=quantity,
-            base=base_s,
-            head=head_s,
-            unit="s",
-            estimate=estimate,
-            threshold=limit,
-            verdict=verdict,
+    for at, ((name, quantity), one) in enumerate(zip(quantities, judged, strict=True)):
+        base_s, head_s = levels[KINDS.index(one.estimate.kind), :, at].tolist()
+        outcome.lines.append(
+            Line(
+                benchmark=name,
+                quantity=quantity,
+                base=base_s,
+                head=head_s,
+                unit="s",
+                judged=one,
+                threshold=limits[at],
+            )
         )
-        for (name, quantity), base_s, head_s, (estimate, verdict), limit in zip(
-            quantities, *levels.tolist(), judged, limits, strict=True
-        )
-    ]
     spread = _spread(found)
     if spread > _UNSTEADY:
         outcome.complaints.append(
@@ -281,7 +286,11 @@ def _launch(
     specs: Sequence[RunSpec],
     plans: dict[str, Plan],
 ) -> Array:
-    """Measure all common benchmarks in one launch; the effects, ``[benchmarks * quantities]``."""
+    """Measure all common benchmarks in one launch.
+
+    Returns:
+        The effects, ``[kinds, benchmarks * quantities]``.
+    """
     effects = []
     for number, spec in enumerate(specs):
         name = key(spec)
@@ -289,23 +298,27 @@ def _launch(
             continue
         arms = [Arm(worker, number) for worker in workers]
         odd = found.outcome.launches % 2 == 1
-        blocks = totals(take_turns(arms, plans[name], last_first=odd))
+        blocks = block_means(take_turns(arms, plans[name], last_first=odd), plans[name].whole)
         found.blocks.setdefault(name, []).append(blocks)
-        effects.append(launch_effect(blocks[:, 0], blocks[:, 1]))
+        effects.append(launch_effects(blocks[:, :, 0], blocks[:, :, 1]))
         plans[name] = plans[name].adapted(float(np.median(blocks[..., -1])))
-    return np.concatenate(effects)
+    return np.concatenate(effects, axis=-1)
 
 
 def _levels(launches: Sequence[Array]) -> Array:
-    """Seconds per iteration, the median over launches of their blocks'; ``[sides, quantities]``."""
-    return np.median([np.median(blocks, axis=0) for blocks in launches], axis=0)
+    """Seconds per iteration, the median over launches; ``[kinds, sides, quantities]``.
+
+    Of a launch it is the median of its blocks, and the mean where nothing is to be left out.
+    """
+    trimmed = [np.median(blocks[0], axis=0) for blocks in launches]
+    return np.stack([np.median(trimmed, axis=0), np.mean([b[1].mean(axis=0) for b in launches], 0)])
 
 
 def _spread(found: Comparison) -> float:
     """Interquartile range of the base's blocks, as a share of their median; the worst benchmark."""
     shares = []
     for launches in found.blocks.values():
-        base = np.concatenate([blocks[:, 0, -1] for blocks in launches])
+        base = np.concatenate([blocks[1, :, 0, -1] for blocks in launches])
         low, middle, high = np.percentile(base, [25, 50, 75])
         shares.append((high - low) / middle)
     return float(max(shares))

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from bench.machine.watch import Watch, overrun
-from bench.statistics.launches import MIN_LAUNCHES, Array, Estimate, Monitor, Verdict
+from bench.statistics.launches import MIN_LAUNCHES, Array, Estimate, Judged, Monitor, Verdict
 
 Threshold = Callable[[str, str], float]
 OnLaunch = Callable[[int, float], None]
@@ -22,14 +22,14 @@ class Line:
     Attributes:
         benchmark: Its key, or its name in the suite.
         quantity: A phase, or all of them.
-        base: What it takes per iteration of the base, over launches if there are several.
+        base: What it takes per iteration of the base, over launches if there are several, and by
+            the kind of mean that the verdict rests on.
         head: Likewise of the head.
         unit: Of both: seconds (``s``), or multiples of a plain gradient of the same session.
         base_s: Seconds of the base, beside costs: of another day, and advice only.
         head_s: Likewise of the head.
-        estimate: The ratio head / base.
+        judged: The ratio head / base and what follows.
         threshold: The smallest change that counts, as a share.
-        verdict: What follows.
     """
 
     benchmark: str
@@ -39,9 +39,18 @@ class Line:
     unit: Literal["s", "plain gradients"]
     base_s: float = math.nan
     head_s: float = math.nan
-    estimate: Estimate
+    judged: Judged
     threshold: float
-    verdict: Verdict
+
+    @property
+    def verdict(self) -> Verdict:
+        """What follows."""
+        return self.judged.verdict
+
+    @property
+    def estimate(self) -> Estimate:
+        """The ratio head / base that the verdict rests on."""
+        return self.judged.estimate
 
 
 @dataclass(kw_only=True)
@@ -88,12 +97,12 @@ def launch_until_decided(
     began: float,
     on_launch: OnLaunch,
     against_one: bool = False,
-) -> list[tuple[Estimate, Verdict]]:
+) -> list[Judged]:
     """Launch until every line has a verdict, or another launch would exceed the budget.
 
     Args:
         outcome: With its budget; is given the launches, the time and what disturbed them.
-        launch: Launches once; returns log ratios head / base, ``[quantities]``.
+        launch: Launches once; returns log ratios head / base, ``[kinds, quantities]``.
         thresholds: The smallest change that counts, by quantity.
         launches: What launches are called.
         watch: What looks at the machine in each launch.
@@ -102,7 +111,7 @@ def launch_until_decided(
         against_one: The base is a single launch; see ``bench.statistics.launches.estimates``.
 
     Returns:
-        The estimate and the verdict of each quantity.
+        What is said of each quantity.
     """
     monitor = Monitor(thresholds, against_one=against_one)
     effects: list[Array] = []
@@ -119,7 +128,5 @@ def launch_until_decided(
     outcome.complaints += watch.complaints()
     least = f"{MIN_LAUNCHES} {launches}"
     outcome.complaints += overrun(least, outcome.elapsed_s, outcome.budget_s)
-    assert monitor.estimates is not None
-    verdicts = monitor.verdicts()
-    outcome.decided = "undecided" not in verdicts
-    return list(zip(monitor.estimates, verdicts, strict=True))
+    outcome.decided = "undecided" not in monitor.verdicts()
+    return monitor.judged

@@ -7,16 +7,20 @@ from typing import Any
 
 from bench.regress.compare import Comparison
 from bench.regress.outcome import Line, Outcome
-from bench.statistics.launches import blamed
+from bench.statistics.launches import KINDS, blamed
 from bench.support.numbers import milliseconds
 
 _SHOWN = 6
 _HEADER = ["benchmark", "phase", "base ms", "head ms", "head / base", "verdict"]
+_UNCHANGED = (
+    "Unchanged: two one-sided tests reject a change as large as the threshold (5 % per line)."
+)
 _NOTE = (
     "Intervals: 99 %, for all lines together and whenever it stopped (Bonferroni, error spending; "
     "Student's t over launches). Slower: the interval excludes 1 and the ratio exceeds the "
-    "threshold. Unchanged: the interval lies within the threshold. Undecided: neither; a longer "
-    "--budget narrows the interval."
+    f"threshold. {_UNCHANGED} Undecided: neither; a longer --budget narrows the interval. Ratios "
+    "leave the fastest and the slowest fifth of iterations out; 'mean' stands where only the mean "
+    "of all shows the change, which is in few of them."
 )
 _FILE_HEADER = [
     "benchmark", "base cost", "head cost", "head / base", "verdict", "base ms", "head ms",
@@ -24,8 +28,9 @@ _FILE_HEADER = [
 _FILE_NOTE = (
     "Cost: multiples of a plain gradient measured in the same session; the verdict is on it. "
     "Milliseconds are of different days: advice only. Intervals: 99 %, for all lines together, and "
-    "for what launches of today differ by: the file is taken to be one more of them. What moves "
-    "costs from day to day is not in them; two revisions in one session are safer."
+    "for what launches of today differ by: the file is taken to be one more of them, and no line "
+    f"to scatter less than all do on average. {_UNCHANGED} What moves costs from day to day is not "
+    "in them; two revisions in one session are safer."
 )
 
 
@@ -54,12 +59,13 @@ class Account:
     document: Mapping[str, Any]
 
 
-def of_sides(found: Comparison, commands: Mapping[str, str]) -> Account:
+def of_sides(found: Comparison, commands: Mapping[str, str], tree: str = "") -> Account:
     """What is said of two sides.
 
     Args:
         found: As they were measured.
         commands: By benchmark, what measures it again.
+        tree: Of a working tree that is no commit, what it is.
     """
     outcome = found.outcome
     one_sided = {"appeared": outcome.appeared, "vanished": outcome.vanished}
@@ -87,7 +93,9 @@ def of_sides(found: Comparison, commands: Mapping[str, str]) -> Account:
                 for what in one_sided
                 for name, why in one_sided[what].items()
             ),
+            *_detectable(outcome),
             _measured_on(found),
+            *filter(None, [tree]),
         ],
         commands=[f"{name}: `{command}`" for name, command in commands.items()],
         document=_document(outcome)
@@ -100,9 +108,12 @@ def of_sides(found: Comparison, commands: Mapping[str, str]) -> Account:
             "sides": found.described,
             "data": found.data,
             "commands": dict(commands),
-            "blocks_s": {
-                name: [launch.tolist() for launch in launches]
-                for name, launches in found.blocks.items()
+            **{
+                field: {
+                    name: [launch[kind].tolist() for launch in launches]
+                    for name, launches in found.blocks.items()
+                }
+                for kind, field in enumerate(("trimmed_blocks_s", "blocks_s"))
             },
         },
     )
@@ -129,7 +140,10 @@ def of_file(outcome: Outcome, command: str) -> Account:
         answer=_answer(
             outcome, f"the suite ran {outcome.launches} times in {outcome.elapsed_s:.0f} s"
         ),
-        remarks=[_listed(what, names) for what, names in one_sided.items() if names],
+        remarks=[
+            *_detectable(outcome),
+            *(_listed(what, names) for what, names in one_sided.items() if names),
+        ],
         commands=[f"`{command}`"],
         document=_document(outcome)
         | {what: list(names) for what, names in one_sided.items()}
@@ -163,7 +177,22 @@ def _judged(line: Line) -> list[str]:
 def _ratio(line: Line) -> str:
     """Ratio and interval."""
     estimate = line.estimate
-    return f"{estimate.ratio:.3f} ({estimate.low:.3f}–{estimate.high:.3f})"
+    kind = "" if estimate.kind == KINDS[0] else f" {estimate.kind}"
+    return f"{estimate.ratio:.3f} ({estimate.low:.3f}–{estimate.high:.3f}){kind}"
+
+
+def _detectable(outcome: Outcome) -> list[str]:
+    """How small a change could have been found, where some lines are undecided."""
+    if not any(line.verdict == "undecided" for line in outcome.lines):
+        return []
+    lines = sorted(outcome.lines, key=lambda line: line.estimate.detectable)
+    ends = dict.fromkeys((lines[0], lines[-1]))
+    shown = " to ".join(
+        f"{max(n.estimate.detectable, n.threshold):.1%} ({_bracketed(n.benchmark)}"
+        f"{f' {n.quantity}' if n.unit == 's' else ''})"
+        for n in ends
+    )
+    return [f"The smallest change that could have been called slower or faster, by line: {shown}."]
 
 
 def _answer(outcome: Outcome, how: str, *more: str) -> str:
@@ -229,6 +258,7 @@ def _document(outcome: Outcome) -> dict[str, Any]:
 def _line(line: Line) -> dict[str, Any]:
     """A line by the names that programs know: those of costs and of seconds differ."""
     fields = asdict(line)
+    fields |= fields.pop("judged")
     base, head, unit = (fields.pop(name) for name in ("base", "head", "unit"))
     if unit == "s":
         return fields | {"base_s": base, "head_s": head}

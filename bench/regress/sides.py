@@ -13,6 +13,7 @@ from pathlib import Path
 from bench.errors import UsageError, unknown
 from bench.regress.launch import Side
 from bench.support import git
+from bench.support.text import plural
 
 WORKING_TREE = "working tree"
 _LOWEST_PYTHON = (3, 11)
@@ -79,6 +80,20 @@ class Repository:
             if len(known) > _LISTED:
                 known = difflib.get_close_matches(revision, known, n=_LISTED, cutoff=0.0)
             raise unknown("revision", revision, known) from None
+
+    def tree(self) -> tuple[str, str]:
+        """The commit that the working tree is, if it is one; and if not, what it is in words.
+
+        Files that git ignores do not count.
+        """
+        commit = self.commit("HEAD")[:_SHORT]
+        changed = _git(self.root, "status", "--porcelain").splitlines()
+        if not changed:
+            return commit, ""
+        return "", (
+            f"The working tree is commit {commit} with {plural(len(changed), 'file')} that no "
+            "commit has so: keep what is there to measure it again."
+        )
 
     @contextlib.contextmanager
     def checkout(self, commit: str) -> Iterator[Path]:

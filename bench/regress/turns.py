@@ -58,6 +58,11 @@ class Plan:
     iteration_s: float = 0.0
     period: int | None = 1
 
+    @property
+    def whole(self) -> int | None:
+        """The period of which blocks hold whole ones, if they do."""
+        return self.period if self.even else None
+
     def adapted(self, iteration_s: float) -> "Plan":
         """This plan, or a shorter one where iterations take far longer than it was made for."""
         return plan(iteration_s, self.period) if iteration_s > 2 * self.iteration_s else self

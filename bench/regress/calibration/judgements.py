@@ -10,6 +10,7 @@ from pytest_benchmark.utils import parse_compare_fail
 from scipy import stats
 
 from bench.regress.calibration.trials import PHASES, Settings, Trial
+from bench.regress.turns import plan
 from bench.statistics.launches import (
     MIN_LAUNCHES,
     QUANTITIES,
@@ -17,8 +18,9 @@ from bench.statistics.launches import (
     Array,
     Monitor,
     blamed,
-    launch_effect,
-    totals,
+    block_means,
+    launch_effects,
+    of_phases,
 )
 from bench.support.text import plural
 
@@ -42,7 +44,10 @@ class Judgement:
         total_slower: Whether the whole iteration was.
         blamed: The phase that was named, or empty.
         elsewhere: Whether a phase without delay was called slower or faster.
-        unchanged: How many lines were called unchanged.
+        innocent: How many lines have no delay.
+        unchanged: How many of them were called unchanged.
+        phase_unchanged: Whether the delayed phase was; of A against A' never.
+        total_unchanged: Whether the whole iteration was.
         launches: How many launches it took.
         seconds: How long it took.
         decided: Whether every line had a verdict before the budget was spent.
@@ -63,7 +68,10 @@ class Judgement:
     total_slower: bool
     blamed: str
     elsewhere: bool
+    innocent: int
     unchanged: int
+    phase_unchanged: bool
+    total_unchanged: bool
     launches: int
     seconds: float
     decided: bool
@@ -81,17 +89,19 @@ def judge(trial: Trial, settings: Settings) -> list[Judgement]:
     return [_judge(trial, number, settings) for number in range(len(trial.delays))]
 
 
-def effects(trial: Trial, comparison: int) -> Array:
-    """Log ratios of a comparison to A, ``[launches, quantities]``."""
-    blocks = totals(trial.blocks[:, :, comparison])
-    return np.array([launch_effect(launch[:, 0], launch[:, 1]) for launch in blocks])
+def effects(trial: Trial, comparison: int, settings: Settings) -> Array:
+    """Log ratios of a comparison to A, ``[launches, kinds, quantities]``."""
+    whole = plan(settings.iteration_s, settings.period).whole
+    blocks = block_means(trial.blocks[:, :, comparison], whole)
+    launches = np.moveaxis(blocks, 1, 0)
+    return np.array([launch_effects(launch[:, :, 0], launch[:, :, 1]) for launch in launches])
 
 
 def replayed(found: Array, ends_s: Sequence[float], budget_s: float) -> tuple[Monitor, int]:
     """The procedure launch by launch, as ``regress`` would have run it.
 
     Args:
-        found: Effects of all launches that the budget allows, ``[launches, quantities]``.
+        found: Effects of all launches that the budget allows, ``[launches, kinds, quantities]``.
         ends_s: When each launch ended.
         budget_s: The time budget.
 
@@ -103,17 +113,21 @@ def replayed(found: Array, ends_s: Sequence[float], budget_s: float) -> tuple[Mo
         used += 1
         if monitor.stops(found[:used], end_s / budget_s, last=used == len(found)):
             break
-    assert monitor.estimates is not None, f"a comparison needs {MIN_LAUNCHES} launches"
+    assert monitor.judged, f"a comparison needs {MIN_LAUNCHES} launches"
     return monitor, used
 
 
 def _judge(trial: Trial, comparison: int, settings: Settings) -> Judgement:
-    monitor, used = replayed(effects(trial, comparison), trial.elapsed_s, settings.budget_s)
-    assert monitor.estimates is not None
-    verdicts, total = monitor.verdicts(), monitor.estimates[-1]
+    monitor, used = replayed(
+        effects(trial, comparison, settings), trial.elapsed_s, settings.budget_s
+    )
+    verdicts, total = monitor.verdicts(), monitor.judged[-1].estimate
     delay = trial.delays[comparison]
+    said = dict(zip(QUANTITIES, verdicts, strict=True))
     delayed = (trial.phase, "total") if delay else ()
-    base_s = np.median(totals(trial.blocks[:used, :, comparison, 0]), axis=(0, 1)).tolist()
+    undelayed = [verdict for quantity, verdict in said.items() if quantity not in delayed]
+    blocks = of_phases(trial.blocks[:used, :, comparison, 0]).mean(axis=-2)
+    base_s = np.median(blocks, axis=(0, 1)).tolist()
     true = 1 + delay * settings.iteration_s / base_s[-1]
     return Judgement(
         trial=trial.number,
@@ -122,13 +136,12 @@ def _judge(trial: Trial, comparison: int, settings: Settings) -> Judgement:
         slower="slower" in verdicts,
         alarm="slower" in verdicts or "faster" in verdicts,
         total_slower=verdicts[-1] == "slower",
-        blamed=blamed(base_s, [e.ratio for e in monitor.estimates], verdicts) or "",
-        elsewhere=any(
-            verdict in ("slower", "faster")
-            for quantity, verdict in zip(QUANTITIES, verdicts, strict=True)
-            if quantity not in delayed
-        ),
-        unchanged=verdicts.count("unchanged"),
+        blamed=blamed(base_s, [one.estimate.ratio for one in monitor.judged], verdicts) or "",
+        elsewhere=not {"slower", "faster"}.isdisjoint(undelayed),
+        innocent=len(undelayed),
+        unchanged=undelayed.count("unchanged"),
+        phase_unchanged=bool(delay) and said[trial.phase] == "unchanged",
+        total_unchanged=said["total"] == "unchanged",
         launches=used,
         seconds=trial.elapsed_s[used - 1],
         decided="undecided" not in verdicts,
@@ -148,8 +161,7 @@ def _rule(compared: Array) -> dict[str, bool]:
     check = parse_compare_fail(RULE)
 
     def fails(blocks: Array) -> list[bool]:
-        times = np.moveaxis(blocks, -3, 0)  # [sides, ..., iterations, phases]
-        times = np.concatenate([times[..., 1:], times.sum(-1, keepdims=True)], axis=-1)
+        times = np.moveaxis(of_phases(blocks), -3, 0)  # [sides, ..., iterations, quantities]
         medians = np.median(times.reshape(len(times), -1, len(QUANTITIES)), axis=1)
         return [
             bool(check.fails({"median": head}, {"median": base}))
@@ -203,7 +215,10 @@ def rows(judgements: Iterable[Judgement]) -> list[dict[str, Any]]:
                 "elsewhere": int(group["elsewhere"].sum()),
                 "total_held": int(group["total_held"].sum()),
                 "median_error": float(error.median()),
+                "innocent": int(group["innocent"].sum()),
                 "unchanged": int(group["unchanged"].sum()),
+                "phase_unchanged": int(group["phase_unchanged"].sum()),
+                "total_unchanged": int(group["total_unchanged"].sum()),
                 "decided": int(group["decided"].sum()),
                 "median_s": float(group["seconds"].median()),
                 **{rule: int(group[rule].sum()) for rule in _RULES},
@@ -225,6 +240,7 @@ def tables(summary: Sequence[dict[str, Any]], caption: str) -> dict[str, Table]:
     if delayed:
         found["Alarms by the phase that takes the delay"] = _table(delayed, _BY_PHASE)
     return found | {
+        "Called unchanged": _table(summary, _UNCHANGED),
         "What else was said": _table(summary, _REST),
         rule: _table(summary, _RULE),
     }
@@ -266,8 +282,16 @@ _REST: _Columns = [
     ("interval of the total holds", _of_all("total_held")),
     ("its median error", lambda row: f"{100 * row['median_error']:+.2f} %"),
     ("alarm elsewhere", _of_all("elsewhere")),
-    ("lines unchanged", lambda row: share(row["unchanged"], len(QUANTITIES) * row["comparisons"])),
     ("all decided", _of_all("decided")),
+]
+_UNCHANGED: _Columns = [
+    *_CHANGE,
+    ("lines without delay", lambda row: share(row["unchanged"], row["innocent"])),
+    (
+        "the delayed phase",
+        lambda r: share(r["phase_unchanged"], r["comparisons"] * (r["delay"] > 0)),
+    ),
+    ("the total", _of_all("total_unchanged")),
 ]
 _RULE: _Columns = [
     *_CHANGE,

@@ -110,7 +110,9 @@ def open_folder(
     if path.is_file():
         stored = read_settings(folder)
         found = asdict(stored)
-        differing = [name for name, value in fields.items() if _plain(found[name]) != _plain(value)]
+        differing = [
+            name for name, value in fields.items() if _decisive(found[name]) != _decisive(value)
+        ]
         if differing:
             name = differing[0]
             raise UsageError(
@@ -323,5 +325,7 @@ def _store(trial: Trial, folder: Path) -> None:
         )
 
 
-def _plain(value: Any) -> Any:
-    return json.loads(json.dumps(value))
+def _decisive(value: Any) -> Any:
+    """A setting as it is stored; of the machine all but the kernel, which updates now and then."""
+    plain = json.loads(json.dumps(value))
+    return {k: v for k, v in plain.items() if k != "kernel"} if isinstance(plain, dict) else plain

@@ -9,8 +9,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from bench.regress.calibration.judgements import Judgement, effects, name, replayed
-from bench.regress.calibration.trials import Trial
+from bench.regress.calibration.judgements import Judgement, effects, name, replayed, title
+from bench.regress.calibration.trials import Settings, Trial
 from bench.report.figures import style
 from bench.statistics.launches import MIN_LAUNCHES
 
@@ -18,7 +18,7 @@ _GOLDEN = (5**0.5 - 1) / 2
 _FEWEST = 0.1  # of the trials may have too few launches for a point of the curve
 
 
-def power_by_time(trials: Sequence[Trial]) -> pd.DataFrame:
+def power_by_time(trials: Sequence[Trial], settings: Settings) -> pd.DataFrame:
     """Share of alarms if the budget had been shorter, by the same procedure.
 
     Returns:
@@ -28,7 +28,7 @@ def power_by_time(trials: Sequence[Trial]) -> pd.DataFrame:
     most = int(np.quantile([len(trial.elapsed_s) for trial in trials], _FEWEST))
     for trial in trials:
         for comparison, delay in enumerate(trial.delays):
-            all_launches = effects(trial, comparison)
+            all_launches = effects(trial, comparison, settings)
             for launches in range(MIN_LAUNCHES, min(most, len(all_launches)) + 1):
                 ends_s = trial.elapsed_s[:launches]
                 monitor, _ = replayed(all_launches[:launches], ends_s, ends_s[-1])
@@ -44,7 +44,7 @@ def power_by_time(trials: Sequence[Trial]) -> pd.DataFrame:
     return grouped.agg(seconds=("seconds", "median"), share=("share", "mean"))
 
 
-def figure(trials: Sequence[Trial], judgements: Sequence[Judgement], title: str) -> Figure:
+def figure(trials: Sequence[Trial], judgements: Sequence[Judgement], settings: Settings) -> Figure:
     """The estimates of all comparisons, and how the share of alarms grows with the time budget."""
     estimates = pd.DataFrame([vars(judgement) for judgement in judgements])
     estimates["change"] = [name(delay) for delay in estimates["delay"]]
@@ -64,7 +64,7 @@ def figure(trials: Sequence[Trial], judgements: Sequence[Judgement], title: str)
         left.invert_yaxis()
         left.grid(visible=False, axis="y")
         left.set_xlabel("estimated change of the iteration, % (bar: injected)")
-        curve = power_by_time(trials)
+        curve = power_by_time(trials, settings)
         for index, change in enumerate(names):
             part = curve[[name(delay) == change for delay in curve["delay"]]]
             right.plot(
@@ -77,14 +77,14 @@ def figure(trials: Sequence[Trial], judgements: Sequence[Judgement], title: str)
         right.set_ylabel("called slower, % of comparisons")
         handles, labels = right.get_legend_handles_labels()
         drawing.legend(handles, labels, title="delay", loc="outside lower center", ncols=len(names))
-        drawing.suptitle(title)
+        drawing.suptitle(title(settings, len(trials)))
     return drawing
 
 
 def write(
-    folder: Path, trials: Sequence[Trial], judgements: Sequence[Judgement], title: str
+    folder: Path, trials: Sequence[Trial], judgements: Sequence[Judgement], settings: Settings
 ) -> None:
     """Write ``judgements.csv`` and the figure into the calibration's folder."""
     table = pd.DataFrame([vars(judgement) for judgement in judgements])
     table.round(4).to_csv(folder / "judgements.csv", index=False)
-    style.save(figure(trials, judgements, title), folder / "calibration")
+    style.save(figure(trials, judgements, settings), folder / "calibration")

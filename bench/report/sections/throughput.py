@@ -142,7 +142,10 @@ def calibration(results: Path) -> Section | None:
         caption = judging.title(settings, table["trial"].nunique())
         tables = judging.tables(judging.rows(judgements), caption)
     except (OSError, ValueError, TypeError, KeyError) as error:
-        message = f"Skipped: '{path}' holds no readable judgements: {error}"
+        message = (
+            f"Skipped: '{path}' holds no readable judgements ({error}): optbench calibrate makes "
+            "them anew from the trials."
+        )
         warnings.warn(message, errors.DamagedRecordWarning, stacklevel=2)
         return None
     return Section(

@@ -107,8 +107,8 @@ def test_a_benchmark_of_one_side_only_is_listed(repository: Path) -> None:
     code, out, err = regress(repository, *arguments)
     assert code == 0, err
     assert "| quadratic/New |  | – |  |  | appeared |" in out
-    base = git(repository, "rev-parse", "HEAD~1")
-    assert f"quadratic/Mine: `optbench regress {base[:10]} --budget" in out
+    base, head = (git(repository, "rev-parse", revision) for revision in ("HEAD~1", "HEAD"))
+    assert f"quadratic/Mine: `optbench regress {base[:10]} {head[:10]} --budget" in out
     assert "1 appeared" in out
     assert "quadratic/New appeared: Cannot import 'new'" in out
     assert "Measured on cpu, " in out

@@ -64,7 +64,7 @@ def test_what_both_sides_have_is_measured_and_what_one_lacks_is_named(tmp_path: 
     ]
     forward, backward, step, total = (line.base for line in outcome.lines)
     assert 0 < max(forward, backward, step) < total < 0.1
-    assert [blocks.shape[1:] for blocks in found.blocks["quadratic/mine:Mine"]] == [(2, 4)] * 5
+    assert [blocks.shape[2:] for blocks in found.blocks["quadratic/mine:Mine"]] == [(2, 4)] * 5
     assert outcome.launches == 5
     (notice,) = notices  # five launches of two processes take longer than half a second
     assert notice.startswith("The least, 5 launches of each side, takes about ")

@@ -8,7 +8,7 @@ import pytest
 from bench.machine.watch import Watch
 from bench.regress import outcome as outcomes
 from bench.regress.outcome import Outcome, launch_until_decided
-from bench.statistics.launches import Array, Estimate, Verdict
+from bench.statistics.launches import Array, Judged
 
 
 class Launches:
@@ -20,14 +20,14 @@ class Launches:
 
     def __call__(self) -> Array:
         self.now += 10
-        return np.log([self._ratio]) + self._generator.normal(0, self._scatter, 1)
+        return np.log([[self._ratio]]) + self._generator.normal(0, self._scatter, (1, 1))
 
 
 @pytest.fixture
 def judge(monkeypatch: pytest.MonkeyPatch) -> Any:
     def judged(
         launches: Launches, budget_s: float
-    ) -> tuple[Outcome, list[tuple[Estimate, Verdict]], list[tuple[int, float]]]:
+    ) -> tuple[Outcome, list[Judged], list[tuple[int, float]]]:
         monkeypatch.setattr(outcomes, "perf_counter", lambda: launches.now)
         monkeypatch.setattr(Watch, "complaints", lambda _: ["it was hot"])
         found, told = Outcome(base="a", head="b", budget_s=budget_s), list[tuple[int, float]]()
@@ -41,9 +41,9 @@ def judge(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_what_is_clear_is_decided_at_the_first_look(judge: Any) -> None:
-    found, ((estimate, verdict),), told = judge(Launches(1.5, 0.001), 100)
-    assert verdict == "slower"
-    assert estimate.ratio == pytest.approx(1.5, rel=0.01)
+    found, (judged,), told = judge(Launches(1.5, 0.001), 100)
+    assert judged.verdict == "slower"
+    assert judged.estimate.ratio == pytest.approx(1.5, rel=0.01)
     assert (found.launches, found.elapsed_s, found.decided) == (5, 50, True)
     assert told == [(number, number / 10) for number in range(1, 6)]
     assert found.complaints == ["it was hot"]
@@ -51,8 +51,8 @@ def test_what_is_clear_is_decided_at_the_first_look(judge: Any) -> None:
 
 def test_what_is_not_clear_takes_the_budget_and_no_launch_more(judge: Any) -> None:
     """After eleven launches, one more of 10 s would exceed 115 s."""
-    found, ((_, verdict),), _ = judge(Launches(1.02, 0.05), 115)
-    assert verdict == "undecided"
+    found, (judged,), _ = judge(Launches(1.02, 0.05), 115)
+    assert judged.verdict == "undecided"
     assert (found.launches, found.elapsed_s, found.decided) == (11, 110, False)
 
 

@@ -1,12 +1,14 @@
 """What is said of a comparison: rows, sentences, Markdown, and the names that programs read."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from bench.regress import presentation
 from bench.regress.compare import Comparison
 from bench.regress.outcome import Line, Outcome
-from bench.statistics.launches import QUANTITIES, Estimate, Verdict
+from bench.statistics.launches import KINDS, QUANTITIES, Estimate, Judged, Verdict
 
 SLOWER: list[Verdict] = ["unchanged", "undecided", "slower", "slower"]
 FASTER: list[Verdict] = ["faster"] * 4
@@ -28,9 +30,8 @@ def lines(name: str, verdicts: list[Verdict], ratio: float) -> list[Line]:
             base=base_ms * 1e-3,
             head=base_ms * 1e-3 * ratio,
             unit="s",
-            estimate=estimate(ratio),
+            judged=Judged(verdict=verdict, estimate=estimate(ratio)),
             threshold=0.025,
-            verdict=verdict,
         )
         for quantity, base_ms, verdict in zip(QUANTITIES, (1, 2, 3, 6), verdicts, strict=True)
     ]
@@ -59,7 +60,9 @@ def compared(*found: Line, decided: bool = True) -> Comparison:
             "head": described | {"versions": {"torch": "2.14"}},
         },
         data={"quadratic/a": "cpu, made up"},
-        blocks={"quadratic/a": [np.arange(8.0).reshape(1, 2, 4)]},
+        blocks={
+            "quadratic/a": [np.stack([np.arange(8.0), np.arange(1.0, 9.0)]).reshape(2, 1, 2, 4)]
+        },
     )
 
 
@@ -79,9 +82,8 @@ def judged() -> Outcome:
                 unit="plain gradients",
                 base_s=0.01,
                 head_s=0.02,
-                estimate=estimate(ratio),
+                judged=Judged(verdict=verdict, estimate=estimate(ratio)),
                 threshold=0.025,
-                verdict=verdict,
             )
             for name, ratio, verdict in found
         ],
@@ -136,6 +138,30 @@ def test_remarks_say_why_a_side_lacks_something_and_in_which_libraries_they_diff
     ]
 
 
+def test_how_small_a_change_could_have_been_found_is_said_where_a_line_is_undecided() -> None:
+    """Intervals of ±0.01 around 1.2 and 1.0: 0.83 and 1 %, but the threshold is 2.5 %."""
+    found = [*lines("quadratic/a", SLOWER, 1.2), *lines("quadratic/b", SLOWER, 0.2)]
+    assert presentation.of_sides(compared(*found), {}).remarks[2] == (
+        "The smallest change that could have been called slower or faster, by line: 2.5% "
+        "(quadratic/a forward) to 5.0% (quadratic/b total)."
+    )
+    (remark, *_) = presentation.of_sides(compared(*lines("quadratic/a", ALIKE, 1.2)), {}).remarks
+    assert "smallest" not in remark
+
+
+def test_a_change_that_only_the_mean_shows_is_marked() -> None:
+    *others, step, total = lines("quadratic/a", SLOWER, 1.2)
+    by_mean = replace(step.estimate, kind=KINDS[1])
+    step = replace(step, judged=Judged(verdict="slower", estimate=by_mean, mean=by_mean))
+    account = presentation.of_sides(compared(*others, step, total), {})
+    assert account.table[1][2][-2:] == ["1.200 (1.190–1.210) mean", "slower"]
+    assert "slower in step: 1.200 (1.190–1.210) mean, 0.600 ms more" in account.worst[0]
+
+
+def test_of_a_working_tree_that_is_no_commit_it_is_said_what_it_is() -> None:
+    assert presentation.of_sides(compared(), {}, "It is so.").remarks[-1] == "It is so."
+
+
 @pytest.mark.parametrize(
     ("verdicts", "headline"),
     [
@@ -167,15 +193,17 @@ def test_the_document_of_two_sides_has_the_names_that_programs_know() -> None:
     assert document.keys() == {
         "base", "head", "when", "machine", "slower", "lines", "appeared", "vanished", "launches",
         "elapsed_s", "budget_s", "decided", "complaints", "sides", "data", "commands", "blocks_s",
+        "trimmed_blocks_s",
     }  # fmt: skip
     assert document["slower"] == ["quadratic/a"]
     line = document["lines"][2]
     assert line.keys() == {
-        "benchmark", "quantity", "base_s", "head_s", "estimate", "threshold", "verdict",
+        "benchmark", "quantity", "base_s", "head_s", "estimate", "mean", "threshold", "verdict",
     }  # fmt: skip
     assert (line["quantity"], line["base_s"]) == ("step", 0.003)
     assert document["appeared"] == {"quadratic/new": "no module 'a|b'"}
-    assert document["blocks_s"] == {"quadratic/a": [[[[0, 1, 2, 3], [4, 5, 6, 7]]]]}
+    assert document["trimmed_blocks_s"] == {"quadratic/a": [[[[0, 1, 2, 3], [4, 5, 6, 7]]]]}
+    assert document["blocks_s"] == {"quadratic/a": [[[[1, 2, 3, 4], [5, 6, 7, 8]]]]}
 
 
 def test_a_file_is_judged_by_costs_and_its_milliseconds_are_advice(judged: Outcome) -> None:
@@ -211,8 +239,8 @@ def test_the_document_of_a_file_has_the_names_that_programs_know(judged: Outcome
     }  # fmt: skip
     line = document["lines"][1]
     assert line.keys() == {
-        "benchmark", "phase", "base_cost", "head_cost", "base_s", "head_s", "estimate", "threshold",
-        "verdict",
+        "benchmark", "phase", "base_cost", "head_cost", "base_s", "head_s", "estimate", "mean",
+        "threshold", "verdict",
     }  # fmt: skip
     assert (line["phase"], line["base_cost"], line["base_s"]) == ("step", 1.5, 0.01)
     assert document["slower"] == ["test_throughput[mnist-b-step]"]

@@ -140,3 +140,19 @@ def test_code_may_lie_in_the_src_of_a_folder_inside_the_repository(repository: P
     with sides.side(Repository.around(inside), None, inside, sys.executable) as side:
         assert side.paths[:2] == (inside, inside / "src")
         assert side.paths[-1] == repository
+
+
+def test_a_working_tree_is_its_commit_only_while_all_is_committed(tmp_path: Path) -> None:
+    made(tmp_path, mine=OPTIMIZER)
+    (tmp_path / ".gitignore").write_text("*.so\n")
+    last = commit(tmp_path, "second")
+    (tmp_path / "ignored.so").write_text("")
+    repository = Repository.around(tmp_path)
+    assert repository.tree() == (last[:10], "")
+    (tmp_path / "new.py").write_text("")
+    (tmp_path / "mine.py").write_text("")
+    assert repository.tree() == (
+        "",
+        f"The working tree is commit {last[:10]} with 2 files that no commit has so: keep what is "
+        "there to measure it again.",
+    )

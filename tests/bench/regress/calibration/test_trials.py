@@ -98,6 +98,8 @@ def test_only_what_is_missing_is_measured_again(measured: tuple[Path, Settings])
     folder, settings = measured
     assert calibration.missing(folder, 3) == [1, 2]
     assert calibration.open_folder(folder, side(Path.cwd()), FIELDS, BENCHMARK) == settings
+    updated = FIELDS | {"machine": {**FIELDS["machine"], "kernel": "6.2"}}
+    assert calibration.open_folder(folder, side(Path.cwd()), updated, BENCHMARK) == settings
 
 
 def test_a_folder_with_other_settings_is_refused(measured: tuple[Path, Settings]) -> None:

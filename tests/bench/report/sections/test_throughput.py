@@ -116,7 +116,7 @@ def concluded(tmp_path: Path) -> Path:
     trial = made_trial(0, settings, 0.01)
     judgements = judging.judge(trial, settings)
     (tmp_path / "settings.json").write_text(json.dumps(asdict(settings)))
-    figure.write(tmp_path, [trial], judgements, "a title")
+    figure.write(tmp_path, [trial], judgements, settings)
     return tmp_path
 
 
