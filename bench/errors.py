@@ -40,5 +40,9 @@ class SideError(Exception):
     """A side did not start, crashed, or raised."""
 
 
+class BenchmarkError(SideError):
+    """The code of one benchmark of a side failed; others of that side may go on."""
+
+
 class DamagedRecordWarning(UserWarning):
     """A file in the results folder is not a readable record and was skipped."""

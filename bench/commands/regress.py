@@ -271,7 +271,7 @@ def _conclude(
 ) -> None:
     """Print what was found; a regression ends the command with a code of its own.
 
-    So does, if that is asked for, a line that could not be decided.
+    So does code that failed, and, if that is asked for, a line that could not be decided.
     """
     from bench.regress import presentation
 
@@ -286,6 +286,8 @@ def _conclude(
         spoilt = (f"Timings may be spoilt: {text}." for text in outcome.complaints)
         for text in (account.answer, *account.worst, *account.remarks, *spoilt):
             console.say(text)
+    if outcome.failed:
+        raise typer.Exit(shared.FAILED)
     if outcome.slower:
         raise typer.Exit(shared.REGRESSION)
     if fail_on_undecided and any(line.verdict == "undecided" for line in outcome.lines):

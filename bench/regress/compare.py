@@ -1,5 +1,6 @@
 """Base against head: launches in pairs, blocks in turns, until the procedure has seen enough."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -8,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from bench.errors import UsageError
+from bench.errors import BenchmarkError, UsageError
 from bench.machine import environment
 from bench.machine.watch import Watch
+from bench.regress.course import Course
 from bench.regress.launch import Side, Worker, failure
 from bench.regress.outcome import Line, OnLaunch, Outcome, Threshold, launch_until_decided
 from bench.regress.turns import Arm, Plan, size, take_turns
@@ -24,6 +26,7 @@ from bench.statistics.launches import (
     launch_effects,
 )
 from bench.support import git
+from bench.support.numbers import milliseconds
 from bench.support.text import plural
 
 _FEW = 8  # launches: Student's t is wide below
@@ -44,6 +47,8 @@ class Comparison:
         data: By benchmark, the device and the data.
         blocks: By benchmark and launch, seconds per iteration of each block,
             ``[kinds, turns, sides, quantities]``; see ``bench.statistics.launches.block_means``.
+        measured: By benchmark, the first and the last iteration of training that counted.
+        surveyed: By benchmark, how many iterations were looked at for rare work.
     """
 
     outcome: Outcome
@@ -53,6 +58,8 @@ class Comparison:
     described: dict[str, dict[str, Any]] = field(default_factory=dict)
     data: dict[str, str] = field(default_factory=dict)
     blocks: dict[str, list[Array]] = field(default_factory=dict)
+    measured: dict[str, tuple[int, int]] = field(default_factory=dict)
+    surveyed: dict[str, int] = field(default_factory=dict)
 
 
 def key(spec: RunSpec) -> str:
@@ -98,7 +105,7 @@ def compare(
 
     Raises:
         UsageError: There is nothing to compare.
-        SideError: A side does not import, crashes or raises.
+        SideError: A side does not import or crashes, or the code of every benchmark fails.
     """
     outcome = Outcome(base=base.name, head=head.name)
     found = Comparison(
@@ -106,7 +113,7 @@ def compare(
         when=datetime.now(UTC).isoformat(timespec="seconds"),
         machine=environment.machine(),
     )
-    plans = _survey(found, base, head, specs, tuned=tuned, own=own)
+    plans = _survey(found, base, head, specs, budget_s, tuned=tuned, own=own)
     outcome.budget_s = budget_s * len(found.benchmarks)
     watch, began = Watch(), perf_counter()
 
@@ -116,7 +123,7 @@ def compare(
         watch.begin()
         with Worker(pair[0], setup) as first, Worker(pair[1], setup) as second:
             workers = (first, second) if pair[0] is base else (second, first)
-            _require_started(base, head, specs, [worker.ready() for worker in workers])
+            _note_failed(found, base, head, specs, [worker.ready() for worker in workers])
             effects = _launch(found, workers, specs, plans)
             watch.look([worker.process_id for worker in workers])
         return effects
@@ -136,9 +143,11 @@ def compare(
         outcome, launch, limits,
         launches="launches", watch=watch, began=began, on_launch=launched,
     )  # fmt: skip
-    levels = np.concatenate([_levels(found.blocks[name]) for name in found.benchmarks], axis=-1)
     for at, ((name, quantity), one) in enumerate(zip(quantities, judged, strict=True)):
-        base_s, head_s = levels[KINDS.index(one.estimate.kind), :, at].tolist()
+        if name in outcome.failed:
+            continue
+        levels = _levels(found.blocks[name])[KINDS.index(one.estimate.kind)]
+        base_s, head_s = levels[:, QUANTITIES.index(quantity)].tolist()
         outcome.lines.append(
             Line(
                 benchmark=name,
@@ -150,6 +159,12 @@ def compare(
                 threshold=limits[at],
             )
         )
+    for name, (first, last) in found.measured.items():
+        if name not in outcome.failed:
+            outcome.remarks.append(
+                f"{name}: iterations {first} to {last} of training. Work that comes less often "
+                f"than every {found.surveyed[name] // 2} iterations was not looked for."
+            )
     spread = _spread(found)
     if spread > _UNSTEADY:
         outcome.complaints.append(
@@ -171,6 +186,7 @@ def _survey(
     base: Side,
     head: Side,
     specs: Sequence[RunSpec],
+    budget_s: float,
     *,
     tuned: bool,
     own: bool,
@@ -181,49 +197,105 @@ def _survey(
         How each common benchmark is measured.
     """
     setup = _setup(specs, tuned=tuned, seed=0)
+    plans: dict[str, Plan] = {}
     with Worker(head, setup, offline=False) as after:
         described = [after.ready()]
         with Worker(base, setup) as before:
             described.insert(0, before.ready())
-            _require_started(base, head, specs, described)
+            _note_failed(found, base, head, specs, described)
             _sort_out(found, specs, described, own=own)
             for name, side in (("base", base), ("head", head)):
                 commit = side.commit or git.commit(side.folder)
                 found.described[name]["commit"] = commit
-            plans = {
-                key(spec): size([Arm(worker, number) for worker in (before, after)])
-                for number, spec in enumerate(specs)
-                if key(spec) in found.benchmarks
-            }
-    found.outcome.complaints += [
-        f"iterations of {name} do not all do the same, and blocks of {planned.iterations} do not "
-        "hold each kind in the proportion in which it comes: a change of rare work may be missed"
-        for name, planned in plans.items()
-        if not planned.even
-    ]
+            for number, spec in enumerate(specs):
+                if (name := key(spec)) not in found.benchmarks:
+                    continue
+                try:
+                    arms = [Arm(worker, number) for worker in (before, after)]
+                    plans[name], courses = size(arms, budget_s)
+                except BenchmarkError as error:
+                    _fail(found, name, error)
+                    continue
+                found.surveyed[name] = min(course.seen for course in courses)
+                _tell(found.outcome, name, plans[name], courses, budget_s)
     return plans
 
 
-def _require_started(
-    base: Side, head: Side, specs: Sequence[RunSpec], described: Sequence[dict[str, Any]]
+def _tell(
+    outcome: Outcome, name: str, planned: Plan, courses: Sequence[Course], budget_s: float
 ) -> None:
-    """Refuse a benchmark that exists but does not start.
+    """Note what a survey showed that decides what the verdicts are of."""
+    if not planned.even:
+        rare = f"iterations of {name} do not all do the same"
+        if planned.period is not None:
+            needed = budget_s * planned.period * planned.iteration_s / planned.longest_s
+            rare = (
+                f"{name} does something every {planned.period} iterations only, which --budget "
+                f"{math.ceil(needed)} would hold"
+            )
+        outcome.complaints.append(
+            f"{rare}, and blocks of {planned.iterations} do not hold each kind in the proportion "
+            "in which it comes: a change of rare work may be missed"
+        )
+    elif planned.period != 1:
+        outcome.remarks.append(f"{name}: blocks hold whole periods of {planned.period} iterations.")
+    sides = zip((outcome.base, outcome.head), courses, strict=True)
+    for side, course in sides:
+        if course.settled:
+            left = "they are left out" if planned.skipped else "a longer --budget leaves them out"
+            outcome.remarks.append(
+                f"{name}: a slow beginning: the first {course.settled} iterations of {side} take "
+                f"{course.slowness:.2g} times as long as later ones; {left}."
+            )
+        if (grown := course.growth) is not None:
+            outcome.remarks.append(
+                f"{name}: {grown.quantity} of {side} takes longer and longer: "
+                f"{milliseconds(grown.early_s)} ms about iteration {grown.early}, "
+                f"{milliseconds(grown.late_s)} ms about {grown.late}."
+            )
+
+
+def _fail(found: Comparison, name: str, error: BenchmarkError) -> None:
+    """Go on without a benchmark, unless no other is left.
 
     Raises:
-        UsageError: On both sides, for the same reason, which is no error of the code.
-        SideError: On one side, or by an error of its code.
+        BenchmarkError: None is.
     """
+    found.outcome.failed[name] = str(error)
+    if found.benchmarks and found.benchmarks.keys() <= found.outcome.failed.keys():
+        raise error
+
+
+def _note_failed(
+    found: Comparison,
+    base: Side,
+    head: Side,
+    specs: Sequence[RunSpec],
+    described: Sequence[dict[str, Any]],
+) -> None:
+    """Go on without benchmarks that exist but do not start.
+
+    Raises:
+        UsageError: One does not on both sides, for the same reason, which is no error of the code.
+        BenchmarkError: No benchmark is left.
+    """
+    errors: dict[str, BenchmarkError] = {}
     for number, spec in enumerate(specs):
         states = [answer["benchmarks"][number] for answer in described]
         reasons = {state.get("error") for state in states}
         if len(reasons) == 1 and None not in reasons and "traceback" not in states[0]:
             raise UsageError(f"{key(spec)}: {states[0]['error']}")
         for side, state in zip((base, head), states, strict=True):
-            if "error" not in state:
+            if "error" not in state or key(spec) in found.outcome.failed:
                 continue
             lacks = "No module named" in state["error"] and side.commit is not None
             hint = _NOT_CHECKED_OUT if lacks else ""
-            raise failure(f"{side.name}: {key(spec)} does not start", state, hint)
+            error = failure(f"{side.name}: {key(spec)} does not start", state, hint)
+            errors.setdefault(key(spec), error)
+    if errors and len(errors) == len(specs):
+        raise next(iter(errors.values()))
+    for name, error in errors.items():
+        _fail(found, name, error)
 
 
 def _sort_out(
@@ -236,6 +308,8 @@ def _sort_out(
     threads: dict[tuple[int, int], list[str]] = {}
     for spec, base, head in zip(specs, *states, strict=True):
         name = key(spec)
+        if name in found.outcome.failed:
+            continue
         if "missing" in base and "missing" in head:
             raise UsageError(f"{name} exists on neither side. {head['missing']}")
         if "missing" in base:
@@ -247,6 +321,8 @@ def _sort_out(
             found.benchmarks[name] = spec
             found.data[name] = f"{head['device']}, {head['data']}"
             threads.setdefault((base["threads"], head["threads"]), []).append(name)
+    if not found.benchmarks and found.outcome.failed:
+        raise BenchmarkError(next(iter(found.outcome.failed.values())))
     if not found.benchmarks:
         only = [f"{name} appeared (base: {why})" for name, why in found.outcome.appeared.items()]
         only += [f"{name} vanished (head: {why})" for name, why in found.outcome.vanished.items()]
@@ -296,13 +372,28 @@ def _launch(
         name = key(spec)
         if name not in found.benchmarks:
             continue
-        arms = [Arm(worker, number) for worker in workers]
-        odd = found.outcome.launches % 2 == 1
-        blocks = block_means(take_turns(arms, plans[name], last_first=odd), plans[name].whole)
-        found.blocks.setdefault(name, []).append(blocks)
-        effects.append(launch_effects(blocks[:, :, 0], blocks[:, :, 1]))
-        plans[name] = plans[name].adapted(float(np.median(blocks[..., -1])))
+        effect = np.full((len(KINDS), len(QUANTITIES)), np.nan)
+        if name not in found.outcome.failed:
+            try:
+                effect = _launch_one(found, workers, number, name, plans)
+            except BenchmarkError as error:
+                _fail(found, name, error)
+        effects.append(effect)
     return np.concatenate(effects, axis=-1)
+
+
+def _launch_one(
+    found: Comparison, workers: Sequence[Worker], number: int, name: str, plans: dict[str, Plan]
+) -> Array:
+    """Measure one benchmark in one launch; ``[kinds, quantities]``."""
+    planned, odd = plans[name], found.outcome.launches % 2 == 1
+    arms = [Arm(worker, number) for worker in workers]
+    blocks = block_means(take_turns(arms, planned, last_first=odd), planned.whole)
+    found.blocks.setdefault(name, []).append(blocks)
+    last = max(worker.done(number) for worker in workers)
+    found.measured[name] = (planned.skipped + 2 * planned.warm + 1, last)
+    plans[name] = planned.adapted(float(np.median(blocks[..., -1])))
+    return launch_effects(blocks[:, :, 0], blocks[:, :, 1])
 
 
 def _levels(launches: Sequence[Array]) -> Array:
@@ -317,7 +408,9 @@ def _levels(launches: Sequence[Array]) -> Array:
 def _spread(found: Comparison) -> float:
     """Interquartile range of the base's blocks, as a share of their median; the worst benchmark."""
     shares = []
-    for launches in found.blocks.values():
+    for name, launches in found.blocks.items():
+        if name in found.outcome.failed:
+            continue
         base = np.concatenate([blocks[1, :, 0, -1] for blocks in launches])
         low, middle, high = np.percentile(base, [25, 50, 75])
         shares.append((high - low) / middle)

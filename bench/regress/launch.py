@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.errors import SideError
+from bench.errors import BenchmarkError, SideError
 from bench.regress import worker
 from bench.support import cache, git
 from bench.support.text import short
@@ -58,6 +58,7 @@ class Worker:
             f"{fields['problem']}/{fields.get('label') or fields['optimizer']}"
             for fields in setup["benchmarks"]
         ]
+        self._done = [0] * len(self._names)
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self._process = subprocess.Popen(
             [side.python, "-P", worker.__file__],
@@ -131,30 +132,39 @@ class Worker:
             delay: A phase and seconds by which to lengthen it, for calibration.
 
         Raises:
-            SideError: It crashed or raised.
+            BenchmarkError: It crashed or raised.
+            SideError: The whole side did.
         """
         block = {"benchmark": benchmark, "warm": warm, "iterations": iterations, "delay": delay}
         rows: list[list[float]] = self._asked(block)["phases_s"]
+        self._done[benchmark] += warm + iterations
         return rows
 
-    def operations(self, benchmark: int) -> list[int]:
-        """How many operations each of some more iterations calls; they are not timed.
+    def survey(self, benchmark: int, iterations: int) -> tuple[list[int], list[list[float]]]:
+        """How many operations each of some more iterations calls, and its seconds per phase.
 
         Args:
             benchmark: Which of the benchmarks that the worker was set up with.
+            iterations: How many.
 
         Raises:
-            SideError: It crashed or raised.
+            BenchmarkError: It crashed or raised.
+            SideError: The whole side did.
         """
-        counts: list[int] = self._asked({"benchmark": benchmark})["operations"]
-        return counts
+        answer = self._asked({"benchmark": benchmark, "survey": iterations})
+        self._done[benchmark] += iterations
+        return answer["operations"], answer["phases_s"]
+
+    def done(self, benchmark: int) -> int:
+        """How many iterations a benchmark has run."""
+        return self._done[benchmark]
 
     def _asked(self, request: Mapping[str, Any]) -> dict[str, Any]:
         name = self._names[request["benchmark"]]
         self._write(request, name)
         answer = self._read(name)
         if "exit_code" in answer:
-            raise self._crashed(name, answer)
+            raise self._crashed(name, answer, BenchmarkError)
         if "error" in answer:
             raise failure(f"{self.side.name} failed in {name}", answer)
         return answer
@@ -184,9 +194,11 @@ class Worker:
         self._errors.seek(0)
         return self._crashed(doing, {"exit_code": code, "said": self._errors.read()})
 
-    def _crashed(self, doing: str, ended: Mapping[str, Any]) -> SideError:
+    def _crashed(
+        self, doing: str, ended: Mapping[str, Any], kind: type[SideError] = SideError
+    ) -> SideError:
         where = f" in {doing}" if doing else ""
-        error = SideError(f"{self.side.name} crashed{where} {_end(ended)}")
+        error = kind(f"{self.side.name} crashed{where} {_end(ended)}")
         error.add_note(ended["said"])
         return error
 
@@ -198,7 +210,7 @@ def _end(ended: Mapping[str, Any]) -> str:
     return f"({how}): {_last_words(ended['said'])}"
 
 
-def failure(what: str, answer: Mapping[str, Any], hint: str = "") -> SideError:
+def failure(what: str, answer: Mapping[str, Any], hint: str = "") -> BenchmarkError:
     """The error for what a worker answered; its traceback goes into the notes, for ``--debug``.
 
     Args:
@@ -206,7 +218,7 @@ def failure(what: str, answer: Mapping[str, Any], hint: str = "") -> SideError:
         answer: With ``error``, and a ``traceback`` if it has one.
         hint: What may be the reason.
     """
-    error = SideError(f"{what}: {' '.join(answer['error'].split())}{hint}")
+    error = BenchmarkError(f"{what}: {' '.join(answer['error'].split())}{hint}")
     error.add_note(answer.get("traceback", ""))
     return error
 

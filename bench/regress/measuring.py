@@ -24,7 +24,6 @@ from optimizers.spec import OptimizerSpec
 
 HARNESS = Path(__file__).resolve().parents[2]  # where this code lies: the same for both sides
 _PREFIXES = [Path(prefix).resolve() for prefix in (sys.prefix, sys.base_prefix)]
-_COUNTED, _COUNTING_S = 100, 3.0  # iterations whose operations are counted, unless they take longer
 
 
 def preload() -> None:
@@ -73,11 +72,11 @@ class Measuring:
         }
 
     def answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Time a block, or count operations, or say what went wrong."""
+        """Time a block, or survey some iterations, or say what went wrong."""
         given = {name: value for name, value in request.items() if name != "benchmark"}
         try:
-            if "iterations" not in given:
-                return {"operations": self._operations()}
+            if "survey" in given:
+                return self._survey(given["survey"])
             return {"phases_s": self._block(**given)}
         except (Exception, SystemExit) as error:
             return self._told(error)
@@ -138,8 +137,8 @@ class Measuring:
         _require_finite(training)
         return rows
 
-    def _operations(self) -> list[int]:
-        """How many of torch's operations Python calls in each of some iterations.
+    def _survey(self, iterations: int) -> dict[str, Any]:
+        """How many of torch's operations Python calls in each iteration, and its seconds per phase.
 
         Drawing mini-batches does not count: it does more at the end of an epoch.
         """
@@ -151,17 +150,16 @@ class Measuring:
             draw()
             counter.calls = before
 
-        end = time.perf_counter() + _COUNTING_S
         totals = [0]
         with counter, training.within("draw", uncounted):
-            while len(totals) <= _COUNTED and time.perf_counter() < end:
+            for _ in range(iterations):
                 training.iterate()
                 totals.append(counter.calls)
-        clock.read()
+        rows = clock.read()
         counts = [after - before for before, after in itertools.pairwise(totals)]
         _require_finite(training)
         self._require_no_stranger()  # by now it has imported what it imports
-        return counts
+        return {"operations": counts, "phases_s": rows}
 
     def _require_no_stranger(self) -> None:
         """Notice any module that came from the other side.

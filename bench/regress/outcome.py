@@ -62,24 +62,28 @@ class Outcome:
         head: Name of the head.
         appeared: Benchmarks that only the head has, and why the base lacks them.
         vanished: Likewise of the base.
-        lines: One per quantity of a benchmark that both have.
+        failed: Benchmarks whose code failed on a side, and how.
+        lines: One per quantity of a benchmark that both have and that ran.
         launches: How many launches of a side.
         elapsed_s: How long it took.
         budget_s: How long it might have taken.
         decided: Whether it ended because every line had a verdict.
         complaints: What may have spoilt the timings.
+        remarks: What the timings are of, and what was noticed beside them.
     """
 
     base: str
     head: str
     appeared: dict[str, str] = field(default_factory=dict)
     vanished: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
     lines: list[Line] = field(default_factory=list)
     launches: int = 0
     elapsed_s: float = 0.0
     budget_s: float = 0.0
     decided: bool = False
     complaints: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
     @property
     def slower(self) -> list[Line]:

@@ -7,8 +7,9 @@ from typing import Any
 
 from bench.regress.compare import Comparison
 from bench.regress.outcome import Line, Outcome
-from bench.statistics.launches import KINDS, blamed
+from bench.statistics.launches import Estimate, blamed
 from bench.support.numbers import milliseconds
+from bench.support.text import plural
 
 _SHOWN = 6
 _HEADER = ["benchmark", "phase", "base ms", "head ms", "head / base", "verdict"]
@@ -19,8 +20,7 @@ _NOTE = (
     "Intervals: 99 %, for all lines together and whenever it stopped (Bonferroni, error spending; "
     "Student's t over launches). Slower: the interval excludes 1 and the ratio exceeds the "
     f"threshold. {_UNCHANGED} Undecided: neither; a longer --budget narrows the interval. Ratios "
-    "leave the fastest and the slowest fifth of iterations out; 'mean' stands where only the mean "
-    "of all shows the change, which is in few of them."
+    "leave the fastest and the slowest fifth of iterations out, unless 'mean' stands there."
 )
 _FILE_HEADER = [
     "benchmark", "base cost", "head cost", "head / base", "verdict", "base ms", "head ms",
@@ -69,6 +69,7 @@ def of_sides(found: Comparison, commands: Mapping[str, str], tree: str = "") -> 
     """
     outcome = found.outcome
     one_sided = {"appeared": outcome.appeared, "vanished": outcome.vanished}
+    unjudged = {"failed": outcome.failed, **one_sided}
     until = "every line was decided" if outcome.decided else "the time budget was spent"
     return Account(
         outcome=outcome,
@@ -76,6 +77,7 @@ def of_sides(found: Comparison, commands: Mapping[str, str], tree: str = "") -> 
             _HEADER,
             [
                 *([line.benchmark, line.quantity, *_judged(line)] for line in outcome.lines),
+                *([name, "", "", "", "", "failed"] for name in outcome.failed),
                 *([name, "", "–", "", "", "appeared"] for name in outcome.appeared),
                 *([name, "", "", "–", "", "vanished"] for name in outcome.vanished),
             ],
@@ -84,15 +86,13 @@ def of_sides(found: Comparison, commands: Mapping[str, str], tree: str = "") -> 
         answer=_answer(
             outcome,
             f"{outcome.launches} launches of each in {outcome.elapsed_s:.0f} s, until {until}",
-            *(f"{len(names)} {what}" for what, names in one_sided.items() if names),
+            *(f"{len(names)} {what}" for what, names in unjudged.items() if names),
         ),
         worst=_worst(outcome),
         remarks=[
-            *(
-                f"{name} {what}: {why}"
-                for what in one_sided
-                for name, why in one_sided[what].items()
-            ),
+            *(f"{name} {what}: {why}" for what in unjudged for name, why in unjudged[what].items()),
+            *_rare(outcome),
+            *outcome.remarks,
             *_detectable(outcome),
             _measured_on(found),
             *filter(None, [tree]),
@@ -105,6 +105,9 @@ def of_sides(found: Comparison, commands: Mapping[str, str], tree: str = "") -> 
             "when": found.when,
             "machine": found.machine,
             "decided": outcome.decided,
+            "failed": outcome.failed,
+            "measured": {name: list(ends) for name, ends in found.measured.items()},
+            "remarks": outcome.remarks,
             "sides": found.described,
             "data": found.data,
             "commands": dict(commands),
@@ -176,9 +179,21 @@ def _judged(line: Line) -> list[str]:
 
 def _ratio(line: Line) -> str:
     """Ratio and interval."""
-    estimate = line.estimate
-    kind = "" if estimate.kind == KINDS[0] else f" {estimate.kind}"
-    return f"{estimate.ratio:.3f} ({estimate.low:.3f}–{estimate.high:.3f}){kind}"
+    return f"{_shown(line.estimate)}{' mean' if line.judged.by_mean else ''}"
+
+
+def _shown(estimate: Estimate) -> str:
+    return f"{estimate.ratio:.3f} ({estimate.low:.3f}–{estimate.high:.3f})"
+
+
+def _rare(outcome: Outcome) -> list[str]:
+    """Lines whose change is in few iterations, with what all others say."""
+    return [
+        f"{line.benchmark} {line.quantity}: the change is in few iterations; without the fastest "
+        f"and the slowest fifth the ratio is {_shown(line.judged.trimmed)}."
+        for line in outcome.lines
+        if line.judged.by_mean
+    ]
 
 
 def _detectable(outcome: Outcome) -> list[str]:
@@ -258,7 +273,9 @@ def _document(outcome: Outcome) -> dict[str, Any]:
 def _line(line: Line) -> dict[str, Any]:
     """A line by the names that programs know: those of costs and of seconds differ."""
     fields = asdict(line)
-    fields |= fields.pop("judged")
+    judged = fields.pop("judged")
+    fields |= {"verdict": line.verdict, "estimate": asdict(line.estimate)}
+    fields |= {"trimmed_mean": judged["trimmed"], "mean": judged["mean"]}
     base, head, unit = (fields.pop(name) for name in ("base", "head", "unit"))
     if unit == "s":
         return fields | {"base_s": base, "head_s": head}
@@ -269,11 +286,12 @@ def _line(line: Line) -> dict[str, Any]:
 def _headline(outcome: Outcome) -> str:
     """What a whole comparison comes to."""
     verdicts = {line.verdict for line in outcome.lines}
+    failed = f"; {plural(len(outcome.failed), 'benchmark')} failed" if outcome.failed else ""
     if "slower" in verdicts:
-        return "slower"
+        return f"slower{failed}"
     if "undecided" in verdicts:
-        return "inconclusive: no regression found, some lines undecided"
-    return "not slower"
+        return f"inconclusive: no regression found, some lines undecided{failed}"
+    return f"not slower{failed}"
 
 
 def _bracketed(name: str) -> str:

@@ -14,8 +14,8 @@ how much of the time budget is gone (:func:`spent`), and each look has the incre
 the union bound, all intervals of a comparison contain their true ratio with the stated confidence,
 whenever it stops. That a line is unchanged is shown by two one-sided tests of the trimmed mean,
 whose error is spent over the looks likewise, but by each line for itself. The mean has to show it
-too, with an error of 20 %: it scatters too much for less. So work at random iterations that makes up
-just the threshold is called unchanged in up to a third of comparisons, and in up to 7 % if it is
+too, with an error of 20 %: it scatters too much for less. So work at random iterations that makes
+up just the threshold is called unchanged in up to a third of comparisons, and in up to 7 % if it is
 twice that (``bench.evidence.verdict_simulation``).
 """
 
@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-Verdict = Literal["slower", "faster", "unchanged", "undecided"]
+Verdict = Literal["slower", "faster", "unchanged", "undecided", "failed"]
 QUANTITIES = ("forward", "backward", "step", "total")
 KINDS = ("trimmed mean", "mean")  # of the effects of a launch
 
@@ -90,15 +90,22 @@ class Judged:
 
     Attributes:
         verdict: ``slower`` or ``faster`` as :meth:`Estimate.alarm` has it; ``unchanged`` if two
-            one-sided tests reject a change as large as the threshold; or ``undecided``.
-        estimate: What the verdict rests on: the trimmed mean, or the mean where only that alarms or
-            where it contradicts.
-        mean: The estimate by the mean, where there are both.
+            one-sided tests reject a change as large as the threshold; or ``undecided``; or
+            ``failed``, where a launch has no number.
+        trimmed: The estimate by the trimmed mean.
+        mean: That by the mean, where there are both.
+        by_mean: Whether the verdict rests on the mean: only that alarms, or it contradicts.
     """
 
     verdict: Verdict
-    estimate: Estimate
+    trimmed: Estimate
     mean: Estimate | None = None
+    by_mean: bool = False
+
+    @property
+    def estimate(self) -> Estimate:
+        """What the verdict rests on."""
+        return self.mean if self.by_mean and self.mean is not None else self.trimmed
 
 
 def of_phases(iterations: Array) -> Array:
@@ -356,9 +363,11 @@ def _judge(trimmed: Estimate, mean: Estimate | None, alike: bool, threshold: flo
 
     A mean that alarms goes before the trimmed mean, unless both say the same: it holds all work.
     """
+    if np.isnan(trimmed.ratio):
+        return Judged(verdict="failed", trimmed=trimmed, mean=mean)
     alarm = trimmed.alarm(threshold)
     said = None if mean is None else mean.alarm(threshold)
     if mean is not None and said is not None and said != alarm:
-        return Judged(verdict=said, estimate=mean, mean=mean)
+        return Judged(verdict=said, trimmed=trimmed, mean=mean, by_mean=True)
     verdict: Verdict = alarm or ("unchanged" if alike else "undecided")
-    return Judged(verdict=verdict, estimate=trimmed, mean=mean)
+    return Judged(verdict=verdict, trimmed=trimmed, mean=mean)

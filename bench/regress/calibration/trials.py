@@ -17,15 +17,16 @@ from typing import Any
 import numpy as np
 
 from bench.errors import UsageError
+from bench.regress.course import period
 from bench.regress.launch import Side, Worker, failure
-from bench.regress.turns import Arm, Plan, period, plan, take_turns
+from bench.regress.turns import Arm, Plan, plan, take_turns
 from bench.statistics.launches import MIN_LAUNCHES, Array
 from bench.support import atomic, git
 
 PHASES = ("forward", "backward", "step")  # which take the delay in turn
 TRIALS = "trials"
 _SETTINGS = "settings.json"
-_SIZING_LAUNCHES, _SIZING_ITERATIONS = 3, 30
+_SIZING_LAUNCHES, _SIZING_ITERATIONS, _COUNTED = 3, 30, 100
 _WITHOUT_SIDES = 5  # dimensions of the blocks in older files
 
 
@@ -241,7 +242,7 @@ def _measured_first(side: Side, benchmark: Mapping[str, Any], tuned: bool) -> di
         with Worker(side, setup, offline=False) as worker:
             facts |= _require_started(worker.ready())
             if not medians:
-                facts["period"] = period(worker.operations(0))
+                facts["period"] = period(worker.survey(0, _COUNTED)[0])
             rows = worker.block(0, _SIZING_ITERATIONS, _SIZING_ITERATIONS)
             medians.append(float(np.median(np.sum(rows, axis=1))))
     return facts | {"iteration_s": float(np.median(medians))}

@@ -23,12 +23,13 @@ def compared(
     folder: Path,
     *optimizers: str,
     head: dict[str, str],
+    base: dict[str, str] | None = None,
     hyperparameters: dict[str, Any] | None = None,
     **options: Any,
 ) -> Comparison:
     """Compare a base that holds ``mine`` with another side, on the smallest problem."""
     sides: dict[str, Side] = {}
-    for name, modules in (("base", {"mine": OPTIMIZER}), ("head", head)):
+    for name, modules in (("base", base or {"mine": OPTIMIZER}), ("head", head)):
         (folder / name).mkdir()
         for module, source in modules.items():
             (folder / name / f"{module}.py").write_text(textwrap.dedent(source))
@@ -92,6 +93,54 @@ def test_the_side_that_does_not_start_is_named_with_its_reason(tmp_path: Path) -
     told = "the head: quadratic/mine:Mine does not start: Cannot import 'mine'.*SyntaxError"
     with pytest.raises(SideError, match=told):
         compared(tmp_path, "mine:Mine", head={"mine": "def broken(:\n"})
+
+
+BROKEN = NEW.replace(
+    "            for group", "            raise ValueError('no')\n            for group"
+)
+LATE = NEW.replace(
+    "            for group",
+    "            self.done = getattr(self, 'done', 0) + 1\n"
+    "            assert self.done < 40, 'late'\n"
+    "            for group",
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        (BROKEN, "the head failed in quadratic/new:New: ValueError: no "),
+        (LATE, "the head failed in quadratic/new:New: AssertionError: late "),
+        ("import os\nos._exit(3)\n", "the head: quadratic/new:New does not start: it crashed"),
+        ("def broken(:\n", "the head: quadratic/new:New does not start: Cannot import 'new'"),
+    ],
+    ids=["raises", "raises later", "ends its process", "does not import"],
+)
+def test_a_benchmark_that_fails_on_one_side_ends_no_other(
+    tmp_path: Path, source: str, reason: str
+) -> None:
+    base, head = {"mine": OPTIMIZER, "new": NEW}, {"mine": OPTIMIZER, "new": source}
+    found = compared(tmp_path, "new:New", "mine:Mine", base=base, head=head)
+    assert list(found.outcome.failed) == ["quadratic/new:New"]
+    assert found.outcome.failed["quadratic/new:New"].startswith(reason)
+    assert [line.benchmark for line in found.outcome.lines] == ["quadratic/mine:Mine"] * 4
+    assert {line.verdict for line in found.outcome.lines} <= {"unchanged", "undecided"}
+    assert found.outcome.launches == 5
+
+
+def test_where_every_benchmark_fails_it_is_an_error(tmp_path: Path) -> None:
+    head = {"mine": BROKEN.replace("class New", "class Mine")}
+    with pytest.raises(SideError, match="the head failed in quadratic/mine:Mine: ValueError: no"):
+        compared(tmp_path, "mine:Mine", head=head)
+
+
+def test_what_was_measured_is_said_by_iteration(tmp_path: Path) -> None:
+    found = compared(tmp_path, "mine:Mine", head={"mine": OPTIMIZER})
+    ((first, last),) = found.measured.values()
+    assert 1 < first < last
+    assert found.outcome.remarks[-1].startswith(
+        f"quadratic/mine:Mine: iterations {first} to {last} of training. Work that comes less "
+    )
 
 
 def test_what_both_sides_refuse_alike_is_wrong_usage(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def test_a_helper_that_is_imported_in_a_step_is_noticed_too(
     with Worker(replace(side(here), others=(there,)), setup()) as worker:
         assert own(worker.ready())
         with pytest.raises(SideError, match="Module 'fast' was imported from"):
-            worker.operations(0)
+            worker.survey(0, 5)
 
 
 def test_an_error_of_several_lines_is_told_by_its_kind_and_first_line(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_an_old_revision_of_the_optimizers_is_measured_by_this_harness(tmp_path:
         states = worker.ready()["benchmarks"]
         assert [state.get("own") for state in states] == [False, True], states
         for number in range(2):
-            assert worker.operations(number)
+            assert worker.survey(number, 3)[0]
             assert len(worker.block(number, 1, 3)) == 3
 
 

@@ -96,7 +96,7 @@ def test_after_every_poison_sgd_steps_as_it_does_alone(
         with pytest.raises(SideError, match=f"this side crashed in quadratic/{name} .*{how}"):
             worker.block(names.index(name), 0, 1)
         with pytest.raises(SideError, match=f"this side crashed in quadratic/{name} .*{how}"):
-            worker.operations(names.index(name))  # it stays so
+            worker.survey(names.index(name), 5)  # it stays so
     worker.block(len(names) - 1, 3, 4)
     worker.block(0, 3, 4)
     trails = [(worker.side.folder / name).read_text().splitlines() for name in ("First", "Last")]

@@ -30,7 +30,7 @@ def lines(name: str, verdicts: list[Verdict], ratio: float) -> list[Line]:
             base=base_ms * 1e-3,
             head=base_ms * 1e-3 * ratio,
             unit="s",
-            judged=Judged(verdict=verdict, estimate=estimate(ratio)),
+            judged=Judged(verdict=verdict, trimmed=estimate(ratio)),
             threshold=0.025,
         )
         for quantity, base_ms, verdict in zip(QUANTITIES, (1, 2, 3, 6), verdicts, strict=True)
@@ -82,7 +82,7 @@ def judged() -> Outcome:
                 unit="plain gradients",
                 base_s=0.01,
                 head_s=0.02,
-                judged=Judged(verdict=verdict, estimate=estimate(ratio)),
+                judged=Judged(verdict=verdict, trimmed=estimate(ratio)),
                 threshold=0.025,
             )
             for name, ratio, verdict in found
@@ -151,11 +151,32 @@ def test_how_small_a_change_could_have_been_found_is_said_where_a_line_is_undeci
 
 def test_a_change_that_only_the_mean_shows_is_marked() -> None:
     *others, step, total = lines("quadratic/a", SLOWER, 1.2)
-    by_mean = replace(step.estimate, kind=KINDS[1])
-    step = replace(step, judged=Judged(verdict="slower", estimate=by_mean, mean=by_mean))
+    mean, trimmed = replace(step.estimate, kind=KINDS[1]), estimate(1.0)
+    judged = Judged(verdict="slower", trimmed=trimmed, mean=mean, by_mean=True)
+    step = replace(step, judged=judged)
     account = presentation.of_sides(compared(*others, step, total), {})
     assert account.table[1][2][-2:] == ["1.200 (1.190–1.210) mean", "slower"]
     assert "slower in step: 1.200 (1.190–1.210) mean, 0.600 ms more" in account.worst[0]
+    assert account.remarks[2] == (
+        "quadratic/a step: the change is in few iterations; without the fastest and the slowest "
+        "fifth the ratio is 1.000 (0.990–1.010)."
+    )
+
+
+def test_what_failed_is_a_row_with_its_reason_and_in_the_title() -> None:
+    found = compared(*lines("quadratic/a", SLOWER, 1.2))
+    found.outcome.failed = {"quadratic/b": "main failed in quadratic/b: ValueError"}
+    account = presentation.of_sides(found, {})
+    assert account.table[1][4] == ["quadratic/b", "", "", "", "", "failed"]
+    assert account.remarks[0] == "quadratic/b failed: main failed in quadratic/b: ValueError"
+    assert ", 1 failed, 1 appeared, 1 vanished; " in account.answer
+    assert presentation.markdown(account).startswith("### optbench: slower; 1 benchmark failed\n")
+
+
+def test_what_was_noticed_of_a_course_is_said() -> None:
+    found = compared()
+    found.outcome.remarks = ["quadratic/a: iterations 5 to 54 of training."]
+    assert "iterations 5 to 54" in presentation.of_sides(found, {}).remarks[2]
 
 
 def test_of_a_working_tree_that_is_no_commit_it_is_said_what_it_is() -> None:
@@ -193,12 +214,13 @@ def test_the_document_of_two_sides_has_the_names_that_programs_know() -> None:
     assert document.keys() == {
         "base", "head", "when", "machine", "slower", "lines", "appeared", "vanished", "launches",
         "elapsed_s", "budget_s", "decided", "complaints", "sides", "data", "commands", "blocks_s",
-        "trimmed_blocks_s",
+        "trimmed_blocks_s", "failed", "measured", "remarks",
     }  # fmt: skip
     assert document["slower"] == ["quadratic/a"]
     line = document["lines"][2]
     assert line.keys() == {
-        "benchmark", "quantity", "base_s", "head_s", "estimate", "mean", "threshold", "verdict",
+        "benchmark", "quantity", "base_s", "head_s", "estimate", "trimmed_mean",
+        "mean", "threshold", "verdict",
     }  # fmt: skip
     assert (line["quantity"], line["base_s"]) == ("step", 0.003)
     assert document["appeared"] == {"quadratic/new": "no module 'a|b'"}
@@ -239,8 +261,8 @@ def test_the_document_of_a_file_has_the_names_that_programs_know(judged: Outcome
     }  # fmt: skip
     line = document["lines"][1]
     assert line.keys() == {
-        "benchmark", "phase", "base_cost", "head_cost", "base_s", "head_s", "estimate", "mean",
-        "threshold", "verdict",
+        "benchmark", "phase", "base_cost", "head_cost", "base_s", "head_s", "estimate",
+        "trimmed_mean", "mean", "threshold", "verdict",
     }  # fmt: skip
     assert (line["phase"], line["base_cost"], line["base_s"]) == ("step", 1.5, 0.01)
     assert document["slower"] == ["test_throughput[mnist-b-step]"]

@@ -1,15 +1,14 @@
 """Blocks: how long they are, in which order they run, and which periods of work they hold."""
 
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from bench.regress.launch import Worker
-from bench.regress.turns import Arm, Plan, period, plan, take_turns
+from bench.regress.turns import Arm, Plan, plan, size, take_turns
 from bench.statistics.launches import QUANTITIES, block_means, launch_effects
-from tests.bench.regress.workers import setup, side
 
 
 @pytest.mark.parametrize("iteration_s", [2e-4, 2e-3, 17e-3, 35e-3, 140e-3, 3.0])
@@ -28,6 +27,14 @@ def test_blocks_hold_whole_periods(every: int, iterations: int) -> None:
     assert planned.turns >= 4
 
 
+def test_a_long_period_takes_long_blocks_where_the_budget_affords_them() -> None:
+    planned = plan(15e-3, 200, longest_s=5.0)
+    assert (planned.iterations, planned.even, planned.turns) == (200, True, 1)
+    planned = plan(15e-3, 90, longest_s=5.0)
+    assert (planned.iterations, planned.even, planned.turns) == (90, True, 2)
+    assert not plan(15e-3, 400, longest_s=5.0).even
+
+
 @pytest.mark.parametrize("every", [None, 100])
 def test_a_period_that_is_unknown_or_takes_too_long_is_told(every: int | None) -> None:
     planned = plan(17e-3, every)
@@ -38,6 +45,8 @@ def test_a_plan_is_made_again_where_iterations_take_far_longer() -> None:
     planned = plan(17e-3, 4)
     assert planned.adapted(30e-3) is planned
     assert planned.adapted(200e-3) == plan(200e-3, 4)
+    skipping = replace(plan(17e-3, 4, 3.0), skipped=70)
+    assert skipping.adapted(200e-3) == replace(plan(200e-3, 4, 3.0), skipped=70)
 
 
 def test_ten_iterations_where_that_is_affordable() -> None:
@@ -85,6 +94,54 @@ def test_the_order_is_reversed_from_turn_to_turn_and_no_block_follows_one_of_its
     assert blocks[:, :, 0, 0].tolist() == [[1.0, 2.0]] * 4
 
 
+def test_a_slow_beginning_is_skipped_by_each_process_before_its_first_block() -> None:
+    order: list[tuple[str, int, int]] = []
+
+    class Noted:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def block(self, _: int, warm: int, iterations: int, delay: Any) -> list[list[float]]:
+            order.append((self.name, warm, iterations))
+            return [[1.0] * 4] * iterations
+
+    workers: list[Any] = [Noted("a"), Noted("b")]
+    two = [Arm(worker, 0) for worker in workers]
+    take_turns(two, Plan(warm=2, iterations=3, turns=2, skipped=50))
+    assert order[:3] == [("a", 0, 52), ("b", 0, 52), ("a", 2, 3)]
+    assert max(iterations for _, _, iterations in order[2:]) == 3
+
+
+class Surveyed:
+    """A worker with a made-up course: its seconds by iteration, all in the step."""
+
+    def __init__(self, seconds: Callable[[int], float]) -> None:
+        self._seconds, self.done, self.chunks = seconds, 0, list[int]()
+
+    def survey(self, _: int, iterations: int) -> tuple[list[int], list[list[float]]]:
+        self.chunks.append(iterations)
+        return [7] * iterations, self.block(0, 0, iterations)
+
+    def block(self, _: int, warm: int, iterations: int, delay: Any = None) -> list[list[float]]:
+        first = self.done + warm
+        self.done = first + iterations
+        return [[0.0, 0.004, 0.006, self._seconds(n)] for n in range(first, self.done)]
+
+
+def test_a_plan_follows_from_a_survey_of_both_sides_in_turns() -> None:
+    """Rare work of one side every 40th, and a slow beginning of the other."""
+    one: Any = Surveyed(lambda n: 0.001 + 0.02 * (n % 40 == 39))
+    other: Any = Surveyed(lambda n: 0.001 + 0.01 * (n < 150))
+    planned, courses = size([Arm(one, 0), Arm(other, 0)], 60.0)
+    assert (planned.period, planned.iterations, planned.even) == (40, 40, True)
+    assert (planned.skipped, [course.settled for course in courses]) == (150, [0, 150])
+    assert [course.seen for course in courses] == [1101] * 2
+    assert one.chunks == other.chunks
+    assert max(one.chunks) == 25
+    planned, _ = size([Arm(one, 0), Arm(other, 0)], 10.0)  # 10 launches of 150 iterations of 11 ms
+    assert planned.skipped == 0
+
+
 class Periodic:
     """A worker each k-th iteration of which does more."""
 
@@ -123,45 +180,3 @@ def test_arms_of_one_process_are_kept_apart_by_the_other_process() -> None:
     blocks = take_turns(four, Plan(warm=2, iterations=3, turns=2))
     assert "".join(order) == "abA1B2aB2aB2aB2aB2aB2A1"
     assert blocks[:, :, 0, 0].tolist() == [[1.0, 2.0, 2.5, 3.0]] * 2
-
-
-@pytest.mark.parametrize("every", [1, 2, 5, 13, 30])
-@pytest.mark.parametrize("offset", [0, 3])
-def test_a_period_that_is_seen_twice_is_found(every: int, offset: int) -> None:
-    counts = [20 + 7 * ((n + offset) % every == 0) for n in range(2 * every + 3)]
-    counts[0] += 100  # buffers are made
-    assert period(counts) == every
-
-
-def test_two_kinds_of_rare_work_have_a_common_period() -> None:
-    assert period([10 + 2 * (n % 2 == 0) + 5 * (n % 3 == 0) for n in range(40)]) == 6
-
-
-@pytest.mark.parametrize(
-    "counts",
-    [
-        [10] * 20 + [30] + [10] * 15,  # once: it may come again after 16 or after 100
-        [10, 11, 10, 13, 12, 10, 15, 11, 19, 10, 12, 14],  # at random
-    ],
-)
-def test_no_period_is_made_up(counts: list[int]) -> None:
-    assert period(counts) is None
-
-
-def test_too_few_iterations_to_tell_count_as_alike() -> None:
-    assert period([50, 10, 10]) == 1
-
-
-@pytest.mark.parametrize(("every", "expected"), [(1, 1), (4, 4)])
-def test_a_refreshed_curvature_shows_in_the_counts_of_a_worker(every: int, expected: int) -> None:
-    request = setup(
-        problem="mnist_logreg",
-        optimizer="diag_ggn_exact",
-        hyperparameters={"update_every": every},
-    )
-    with Worker(side(Path.cwd()), request) as worker:
-        worker.ready()
-        counts = worker.operations(0)
-        assert len(worker.block(0, 1, 2)) == 2  # and it goes on
-    assert len(counts) >= 2 * every + 3
-    assert period(counts) == expected
