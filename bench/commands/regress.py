@@ -89,6 +89,13 @@ def regress(
         bool,
         typer.Option("--any-machine", help="With --baseline: whatever machine and libraries."),
     ] = False,
+    allow_ignored: Annotated[
+        bool,
+        typer.Option(
+            "--allow-ignored",
+            help="Compare even if one side loads files that git ignores and the other lacks.",
+        ),
+    ] = False,
     fail_on_undecided: Annotated[
         bool,
         typer.Option(
@@ -149,6 +156,8 @@ def regress(
         names = ", ".join(comparing.key(spec) for spec in specs)
         what = f"Measuring {names}: {head_side.name} against {base_side.name}"
         with console.Bar(console.errors()) as bar:
+            for pattern in settings.idle(comparing.key(spec) for spec in specs):
+                bar.note(f"The threshold of '{pattern}' in pyproject.toml matches no line here.")
             found = comparing.compare(
                 base_side,
                 head_side,
@@ -157,6 +166,7 @@ def regress(
                 budget_s=settings.budget_s,
                 tuned=os.environ.get("OPTBENCH_MALLOC") != "0",
                 own=python is None,
+                allow_ignored=allow_ignored,
                 on_launch=LaunchProgress(bar, what).launched,
                 on_notice=bar.note,
             )
@@ -172,6 +182,7 @@ def regress(
     common = [commit for commit in commits if commit]
     for option, value in given.items():
         common += [] if value is None else [option, str(value)]
+    common += ["--allow-ignored"] if allow_ignored else []
     commands = {name: _command(spec, common) for name, spec in found.benchmarks.items()}
     account = presentation.of_sides(found, commands, tree[1])
     _conclude(account, fail_on_undecided, as_json=as_json, as_markdown=as_markdown)

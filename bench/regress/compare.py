@@ -15,6 +15,7 @@ from bench.machine.watch import Watch
 from bench.regress.course import Course
 from bench.regress.launch import Side, Worker, failure
 from bench.regress.outcome import Line, OnLaunch, Outcome, Threshold, launch_until_decided
+from bench.regress.sides import not_in_git
 from bench.regress.turns import Arm, Plan, size, take_turns
 from bench.runs.spec import RunSpec
 from bench.statistics.launches import (
@@ -31,7 +32,10 @@ from bench.support.text import plural
 
 _FEW = 8  # launches: Student's t is wide below
 _UNSTEADY = 0.15
+_BEGINNING_S = 0.1  # lost in it, below which a slow beginning is not worth a word
 _NOT_CHECKED_OUT = " (files that git ignores, and submodules, are not in a checkout)"
+_LACKING = ("No module named", "cannot import name")
+_NAMED = 3  # files in a message
 
 
 @dataclass(kw_only=True)
@@ -87,6 +91,7 @@ def compare(
     budget_s: float,
     tuned: bool,
     own: bool,
+    allow_ignored: bool = False,
     on_launch: OnLaunch,
     on_notice: Callable[[str], None],
 ) -> Comparison:
@@ -100,6 +105,7 @@ def compare(
         budget_s: Seconds per benchmark, launches included.
         tuned: Whether workers tune glibc's allocator.
         own: Whether some code of every benchmark has to come from the sides' folders.
+        allow_ignored: Whether one side may load files that the other lacks since git ignores them.
         on_launch: Told after each launch how many there were and the share of the budget gone.
         on_notice: Told what the user should know at once.
 
@@ -113,7 +119,9 @@ def compare(
         when=datetime.now(UTC).isoformat(timespec="seconds"),
         machine=environment.machine(),
     )
-    plans = _survey(found, base, head, specs, budget_s, tuned=tuned, own=own)
+    plans = _survey(
+        found, base, head, specs, budget_s, tuned=tuned, own=own, allow_ignored=allow_ignored
+    )
     outcome.budget_s = budget_s * len(found.benchmarks)
     watch, began = Watch(), perf_counter()
 
@@ -190,6 +198,7 @@ def _survey(
     *,
     tuned: bool,
     own: bool,
+    allow_ignored: bool,
 ) -> dict[str, Plan]:
     """Start both sides once, before anything counts: data is fetched, and code compiled.
 
@@ -216,6 +225,7 @@ def _survey(
                 except BenchmarkError as error:
                     _fail(found, name, error)
                     continue
+                _note_ignored(found.outcome, name, base, head, arms, allowed=allow_ignored)
                 found.surveyed[name] = min(course.seen for course in courses)
                 _tell(found.outcome, name, plans[name], courses, budget_s)
     return plans
@@ -241,7 +251,8 @@ def _tell(
         outcome.remarks.append(f"{name}: blocks hold whole periods of {planned.period} iterations.")
     sides = zip((outcome.base, outcome.head), courses, strict=True)
     for side, course in sides:
-        if course.settled:
+        lost_s = course.settled * (course.slowness - 1) * planned.iteration_s
+        if lost_s > _BEGINNING_S:
             left = "they are left out" if planned.skipped else "a longer --budget leaves them out"
             outcome.remarks.append(
                 f"{name}: a slow beginning: the first {course.settled} iterations of {side} take "
@@ -253,6 +264,31 @@ def _tell(
                 f"{milliseconds(grown.early_s)} ms about iteration {grown.early}, "
                 f"{milliseconds(grown.late_s)} ms about {grown.late}."
             )
+
+
+def _note_ignored(
+    outcome: Outcome, name: str, base: Side, head: Side, arms: Sequence[Arm], *, allowed: bool
+) -> None:
+    """Refuse, or note, what one side has loaded and git does not bring to the other.
+
+    Raises:
+        UsageError: There is such a file, and that is not allowed.
+    """
+    for side, other, arm in zip((base, head), (head, base), arms, strict=True):
+        files = not_in_git(side, other, arm.worker.loaded(arm.benchmark))
+        if not files:
+            continue
+        more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
+        lacks = (
+            f"{side.name} loaded {', '.join(files[:_NAMED])}{more}, which {other.name} lacks: git "
+            "ignores it, or it is in a submodule"
+        )
+        if not allowed:
+            raise UsageError(
+                f"{name} is not compared: {lacks}. The two would run different code. Two built "
+                "environments can be compared with --python; --allow-ignored goes on regardless."
+            )
+        outcome.complaints.append(f"{name}: {lacks}")
 
 
 def _fail(found: Comparison, name: str, error: BenchmarkError) -> None:
@@ -288,7 +324,7 @@ def _note_failed(
         for side, state in zip((base, head), states, strict=True):
             if "error" not in state or key(spec) in found.outcome.failed:
                 continue
-            lacks = "No module named" in state["error"] and side.commit is not None
+            lacks = side.commit is not None and any(text in state["error"] for text in _LACKING)
             hint = _NOT_CHECKED_OUT if lacks else ""
             error = failure(f"{side.name}: {key(spec)} does not start", state, hint)
             errors.setdefault(key(spec), error)

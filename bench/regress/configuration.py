@@ -1,8 +1,9 @@
 """``[tool.optbench.regress]`` of the ``pyproject.toml`` above the folder one works in."""
 
+import itertools
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -34,9 +35,22 @@ class Configuration:
         """The threshold of one line of a comparison."""
         found = self.threshold
         for pattern, threshold in self.thresholds.items():
-            if fnmatchcase(benchmark, pattern) or fnmatchcase(f"{benchmark}/{quantity}", pattern):
+            if _matches(pattern, benchmark, quantity):
                 found = threshold
         return found
+
+    def idle(self, benchmarks: Iterable[str]) -> list[str]:
+        """Patterns that no line of these benchmarks matches, such as those with a typing error."""
+        lines = [*itertools.product(benchmarks, QUANTITIES)]
+        return [
+            pattern
+            for pattern in self.thresholds
+            if not any(_matches(pattern, *line) for line in lines)
+        ]
+
+
+def _matches(pattern: str, benchmark: str, quantity: str) -> bool:
+    return fnmatchcase(benchmark, pattern) or fnmatchcase(f"{benchmark}/{quantity}", pattern)
 
 
 def read(folder: Path) -> Configuration:

@@ -32,6 +32,7 @@ class Side:
         folder: Where its worker runs.
         others: Folders of the other side's code, which nothing here may come from.
         commit: The commit whose code it is; ``None`` for files as they are.
+        root: The top of the repository's files, if they are compared.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Side:
     folder: Path
     others: tuple[Path, ...] = ()
     commit: str | None = None
+    root: Path | None = None
 
 
 class Worker:
@@ -154,6 +156,12 @@ class Worker:
         answer = self._asked({"benchmark": benchmark, "survey": iterations})
         self._done[benchmark] += iterations
         return answer["operations"], answer["phases_s"]
+
+    def loaded(self, benchmark: int) -> list[Path]:
+        """Files of the side's folders that a benchmark's process has loaded."""
+        return [
+            Path(name) for name in self._asked({"benchmark": benchmark, "loaded": True})["files"]
+        ]
 
     def done(self, benchmark: int) -> int:
         """How many iterations a benchmark has run."""

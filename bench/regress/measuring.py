@@ -75,6 +75,8 @@ class Measuring:
         """Time a block, or survey some iterations, or say what went wrong."""
         given = {name: value for name, value in request.items() if name != "benchmark"}
         try:
+            if "loaded" in given:
+                return {"files": self._loaded()}
             if "survey" in given:
                 return self._survey(given["survey"])
             return {"phases_s": self._block(**given)}
@@ -83,8 +85,9 @@ class Measuring:
 
     def _told(self, error: BaseException) -> dict[str, Any]:
         """An error of the code under test in one line, with its place, and the whole traceback."""
-        said = next((line for line in str(error).splitlines() if line.strip()), "").strip()
         frames = traceback.extract_tb(error.__traceback__)
+        lines = [*str(error).splitlines(), (frames[-1].line or "") if frames else ""]
+        said = next((line.strip() for line in lines if line.strip()), "")
         own = [frame for frame in frames if _lies_in(frame.filename, self._paths)]
         place = f" ({own[-1].filename}, line {own[-1].lineno})" if own else ""
         return {
@@ -160,6 +163,16 @@ class Measuring:
         _require_finite(training)
         self._require_no_stranger()  # by now it has imported what it imports
         return {"operations": counts, "phases_s": rows}
+
+    def _loaded(self) -> list[str]:
+        """Files of this side's folders that this process has imported, or mapped as libraries."""
+        maps = Path("/proc/self/maps")
+        lines = maps.read_text().splitlines() if maps.is_file() else []
+        files = {"/" + line.partition("/")[2] for line in lines if line.endswith(".so")}
+        for module in list(sys.modules.values()):
+            if isinstance(file := getattr(module, "__file__", None), str):
+                files.add(file)
+        return sorted(file for file in files if _lies_in(file, self._paths))
 
     def _require_no_stranger(self) -> None:
         """Notice any module that came from the other side.

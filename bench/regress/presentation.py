@@ -12,7 +12,7 @@ from bench.support.numbers import milliseconds
 from bench.support.text import plural
 
 _SHOWN = 6
-_HEADER = ["benchmark", "phase", "base ms", "head ms", "head / base", "verdict"]
+_HEADER = ["benchmark", "phase", "base ms", "head ms", "head / base", "threshold", "verdict"]
 _UNCHANGED = (
     "Unchanged: two one-sided tests reject a change as large as the threshold (5 % per line)."
 )
@@ -23,7 +23,8 @@ _NOTE = (
     "leave the fastest and the slowest fifth of iterations out, unless 'mean' stands there."
 )
 _FILE_HEADER = [
-    "benchmark", "base cost", "head cost", "head / base", "verdict", "base ms", "head ms",
+    "benchmark", "base cost", "head cost", "head / base", "threshold", "verdict", "base ms",
+    "head ms",
 ]  # fmt: skip
 _FILE_NOTE = (
     "Cost: multiples of a plain gradient measured in the same session; the verdict is on it. "
@@ -77,9 +78,9 @@ def of_sides(found: Comparison, commands: Mapping[str, str], tree: str = "") -> 
             _HEADER,
             [
                 *([line.benchmark, line.quantity, *_judged(line)] for line in outcome.lines),
-                *([name, "", "", "", "", "failed"] for name in outcome.failed),
-                *([name, "", "–", "", "", "appeared"] for name in outcome.appeared),
-                *([name, "", "", "–", "", "vanished"] for name in outcome.vanished),
+                *([name, "", "", "", "", "", "failed"] for name in outcome.failed),
+                *([name, "", "–", "", "", "", "appeared"] for name in outcome.appeared),
+                *([name, "", "", "–", "", "", "vanished"] for name in outcome.vanished),
             ],
         ),
         note=_NOTE,
@@ -172,9 +173,10 @@ def markdown(account: Account) -> str:
 
 
 def _judged(line: Line) -> list[str]:
-    """Base, head, their ratio and the verdict."""
+    """Base, head, their ratio, the threshold and the verdict."""
     shown = milliseconds if line.unit == "s" else "{:.3f}×".format
-    return [shown(line.base), shown(line.head), _ratio(line), line.verdict]
+    threshold = f"{100 * line.threshold:g} %"
+    return [shown(line.base), shown(line.head), _ratio(line), threshold, line.verdict]
 
 
 def _ratio(line: Line) -> str:

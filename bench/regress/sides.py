@@ -2,13 +2,17 @@
 
 import contextlib
 import difflib
+import platform
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from bench.errors import UsageError, unknown
 from bench.regress.launch import Side
@@ -19,6 +23,8 @@ WORKING_TREE = "working tree"
 _LOWEST_PYTHON = (3, 11)
 _SHORT = 10  # characters of a commit's hash
 _LISTED = 12  # revisions in a message
+_PREFIX = f"optbench-{re.sub('[^a-zA-Z0-9]+', '-', platform.node())}-"  # of this machine
+_OWNER = "owner"
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,11 @@ class Repository:
             known = _git(self.root, "for-each-ref", "--format=%(refname:short)").split()
             if revision == "HEAD" or not known:
                 raise UsageError(f"Revision '{revision}': this repository has no commit.") from None
+            if _git(self.root, "rev-parse", "--is-shallow-repository") == "true":
+                raise UsageError(
+                    f"Revision '{revision}' is not in this shallow clone: 'git fetch --unshallow' "
+                    "brings its history (in a workflow: fetch-depth: 0)."
+                ) from None
             known = ["HEAD", *known]
             if len(known) > _LISTED:
                 known = difflib.get_close_matches(revision, known, n=_LISTED, cutoff=0.0)
@@ -101,7 +112,9 @@ class Repository:
 
         Hooks do not run. Submodules and ignored files, such as compiled extensions, are not there.
         """
-        with tempfile.TemporaryDirectory(prefix="optbench-") as folder:
+        self._remove_left()
+        with tempfile.TemporaryDirectory(prefix=_PREFIX) as folder:
+            _sign(Path(folder))
             tree = Path(folder) / Path(folder).name  # git calls its entry by the last part
             try:
                 _git(
@@ -112,11 +125,41 @@ class Repository:
             except subprocess.CalledProcessError as error:
                 raise UsageError(f"git cannot check {commit[:12]} out: {error.stderr}") from error
             finally:
-                try:
-                    _git(self.root, "worktree", "remove", "--force", "--force", str(tree))
-                except subprocess.CalledProcessError:  # it was interrupted half-way
-                    common = Path(_git(self.root, "rev-parse", "--git-common-dir"))
-                    shutil.rmtree(self.root / common / "worktrees" / tree.name, ignore_errors=True)
+                self._remove(tree)
+
+    def _remove(self, tree: Path) -> None:
+        try:
+            _git(self.root, "worktree", "remove", "--force", "--force", str(tree))
+        except subprocess.CalledProcessError:  # it was interrupted half-way
+            common = Path(_git(self.root, "rev-parse", "--git-common-dir"))
+            shutil.rmtree(self.root / common / "worktrees" / tree.name, ignore_errors=True)
+
+    def _remove_left(self) -> None:
+        """Remove worktrees of processes that were killed."""
+        for line in _git(self.root, "worktree", "list", "--porcelain").splitlines():
+            tree = Path(line.removeprefix("worktree "))
+            folder = tree.parent
+            ours = line.startswith("worktree ") and tree.name == folder.name
+            if ours and tree.name.startswith(_PREFIX) and _is_left(folder):
+                self._remove(tree)
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sign(folder: Path) -> None:
+    """Say in a folder which process is at work in it."""
+    process = psutil.Process()
+    (folder / _OWNER).write_text(f"{process.pid} {process.create_time()}")
+
+
+def _is_left(folder: Path) -> bool:
+    """Whether the process that worked in a folder of this machine is gone, or the folder is."""
+    try:
+        pid, began = (folder / _OWNER).read_text().split()
+        return psutil.Process(int(pid)).create_time() != float(began)
+    except (FileNotFoundError, psutil.NoSuchProcess):
+        return True
+    except (OSError, ValueError, psutil.Error):
+        return False  # nobody knows
 
 
 @contextlib.contextmanager
@@ -139,7 +182,11 @@ def side(
         root = folder if repository is None else repository.root
         name = WORKING_TREE if repository is not None else "this code"
         yield Side(
-            name=name + interpreter, python=python, paths=_paths(root, folder), folder=folder
+            name=name + interpreter,
+            python=python,
+            paths=_paths(root, folder),
+            folder=folder,
+            root=None if repository is None else root,
         )
         return
     commit = repository.commit(revision)
@@ -153,7 +200,44 @@ def side(
             paths=_paths(tree, inside),
             folder=inside,
             commit=commit[:_SHORT],
+            root=tree,
         )
+
+
+def not_in_git(side: Side, other: Side, loaded: Iterable[Path]) -> list[str]:
+    """Files that a side has loaded and the other lacks because git does not bring them there.
+
+    Those are what git ignores, such as compiled extensions, and what lies in submodules.
+
+    Args:
+        side: Whose files they are; of a checkout there are none.
+        other: The other side.
+        loaded: By a process of the side.
+
+    Returns:
+        Their paths from the top of the repository.
+    """
+    if side.root is None or other.root is None or side.commit is not None:
+        return []
+    root, there = side.root.resolve(), other.root
+    inside = (path.resolve() for path in loaded if path.resolve().is_relative_to(root))
+    lacking = {str(path.relative_to(root)) for path in inside}
+    lacking = {name for name in lacking if not (there / name).exists()}
+    staged = _git(root, "ls-files", "--stage").splitlines()
+    modules = [line.partition("\t")[2] for line in staged if line.startswith("160000 ")]
+    return sorted(
+        name
+        for name in lacking
+        if _is_ignored(root, name) or any(name.startswith(f"{module}/") for module in modules)
+    )
+
+
+def _is_ignored(root: Path, name: str) -> bool:
+    try:
+        _git(root, "check-ignore", "--quiet", "--", name)
+    except subprocess.CalledProcessError:
+        return False
+    return True
 
 
 def check_python(python: str) -> str:

@@ -6,6 +6,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 from typing import Any
@@ -101,12 +102,46 @@ def test_no_worktree_is_left(judged: tuple[int, dict[str, Any], str, Path]) -> N
     assert len(git(judged[3], "worktree", "list").splitlines()) == 1
 
 
+def test_what_git_ignores_and_one_side_alone_has_is_no_comparison(repository: Path) -> None:
+    """A generated module with a slow stand-in: the base's checkout has only that."""
+    uses = "try:\n    import _fast\nexcept ImportError:\n    _fast = None\n"
+    (repository / ".gitignore").write_text("_fast.py\n")
+    commit(repository, "optional", mine=uses + textwrap.dedent(OPTIMIZER))
+    (repository / "_fast.py").write_text("SPEED = 2\n")
+    arguments = ["HEAD", "-o", "mine:Mine", "--threshold", "300", *QUICK]
+    code, out, err = regress(repository, *arguments)
+    assert (code, out) == (2, "")
+    assert "quadratic/Mine is not compared: working tree loaded _fast.py, which HEAD (" in err
+    assert "--allow-ignored goes on regardless" in err
+    code, out, err = regress(repository, *arguments, "--allow-ignored")
+    assert code == 0, err
+    assert "Timings may be spoilt: quadratic/Mine: working tree loaded _fast.py" in squeezed(out)
+    assert regress(repository, "HEAD~1", "HEAD", *arguments[1:])[0] == 0
+
+
+def squeezed(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_one_optimizer_that_fails_ends_no_other_and_the_exit_code_tells(repository: Path) -> None:
+    fails = stepping("raise ValueError('no')").replace("class Mine", "class Bad")
+    commit(repository, "two", bad=OPTIMIZER.replace("class Mine", "class Bad"))
+    (repository / "bad.py").write_text(textwrap.dedent(fails))
+    arguments = ["HEAD", "-o", "bad:Bad,mine:Mine", "--markdown", "--threshold", "300", *QUICK]
+    code, out, err = regress(repository, *arguments)
+    assert code == 1, err
+    assert out.startswith("### optbench: not slower; 1 benchmark failed")
+    assert "| quadratic/Bad |  |  |  |  |  | failed |" in out
+    assert "quadratic/Bad failed: working tree failed in quadratic/Bad: ValueError: no (" in out
+    assert "| quadratic/Mine | total |" in out
+
+
 def test_a_benchmark_of_one_side_only_is_listed(repository: Path) -> None:
     commit(repository, "second", new=OPTIMIZER.replace("class Mine", "class New"))
     arguments = ["HEAD~1", "-o", "mine:Mine,new:New", "--markdown", "--threshold", "300", *QUICK]
     code, out, err = regress(repository, *arguments)
     assert code == 0, err
-    assert "| quadratic/New |  | – |  |  | appeared |" in out
+    assert "| quadratic/New |  | – |  |  |  | appeared |" in out
     base, head = (git(repository, "rev-parse", revision) for revision in ("HEAD~1", "HEAD"))
     assert f"quadratic/Mine: `optbench regress {base[:10]} {head[:10]} --budget" in out
     assert "1 appeared" in out

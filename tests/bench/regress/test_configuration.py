@@ -30,6 +30,12 @@ def test_the_last_pattern_that_matches_a_benchmark_or_a_phase_holds(tmp_path: Pa
     assert found.of("mnist_cnn/sgd", "step") == pytest.approx(0.20)
 
 
+def test_a_pattern_that_matches_no_line_is_idle(tmp_path: Path) -> None:
+    found = read(tmp_path, 'thresholds = {"mnist_cn/*" = 6, "*/sgd/step" = 20, "*/adam" = 1}\n')
+    assert found.idle(["mnist_cnn/sgd", "mnist_mlp/sgd"]) == ["mnist_cn/*", "*/adam"]
+    assert found.idle(["mnist_cnn/adam"]) == ["mnist_cn/*", "*/sgd/step"]
+
+
 def test_the_file_may_lie_above(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     read(tmp_path, "threshold = 7\n")

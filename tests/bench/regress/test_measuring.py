@@ -111,6 +111,14 @@ def test_an_error_of_several_lines_is_told_by_its_kind_and_first_line(tmp_path: 
     assert "in step" in "".join(caught.value.__notes__)  # the traceback, for --debug
 
 
+def test_an_error_that_says_nothing_is_told_by_its_line_of_code(tmp_path: Path) -> None:
+    made(tmp_path, mine=stepping("assert 1 > 2"))
+    with Worker(side(tmp_path), setup()) as worker:
+        worker.ready()
+        with pytest.raises(SideError, match=r"AssertionError: assert 1 > 2 \(.*mine.py, line 12\)"):
+            worker.block(0, 1, 2)
+
+
 def test_an_environment_inside_the_folder_is_not_code_under_test(tmp_path: Path) -> None:
     """``.venv`` lies in many a working tree."""
     packages = tmp_path / ".venv" / "lib" / "site-packages"

@@ -97,11 +97,27 @@ def judged() -> Outcome:
 
 def test_each_line_of_two_sides_is_a_row_and_what_one_side_lacks_comes_after() -> None:
     header, body = presentation.of_sides(compared(*lines("quadratic/a", SLOWER, 1.2)), {}).table
-    assert header == ["benchmark", "phase", "base ms", "head ms", "head / base", "verdict"]
-    assert body[2] == ["quadratic/a", "step", "3.00", "3.60", "1.200 (1.190–1.210)", "slower"]
+    assert header == [
+        "benchmark",
+        "phase",
+        "base ms",
+        "head ms",
+        "head / base",
+        "threshold",
+        "verdict",
+    ]
+    assert body[2] == [
+        "quadratic/a",
+        "step",
+        "3.00",
+        "3.60",
+        "1.200 (1.190–1.210)",
+        "2.5 %",
+        "slower",
+    ]
     assert body[4:] == [
-        ["quadratic/new", "", "–", "", "", "appeared"],
-        ["quadratic/old", "", "", "–", "", "vanished"],
+        ["quadratic/new", "", "–", "", "", "", "appeared"],
+        ["quadratic/old", "", "", "–", "", "", "vanished"],
     ]
 
 
@@ -155,7 +171,7 @@ def test_a_change_that_only_the_mean_shows_is_marked() -> None:
     judged = Judged(verdict="slower", trimmed=trimmed, mean=mean, by_mean=True)
     step = replace(step, judged=judged)
     account = presentation.of_sides(compared(*others, step, total), {})
-    assert account.table[1][2][-2:] == ["1.200 (1.190–1.210) mean", "slower"]
+    assert account.table[1][2][-3:] == ["1.200 (1.190–1.210) mean", "2.5 %", "slower"]
     assert "slower in step: 1.200 (1.190–1.210) mean, 0.600 ms more" in account.worst[0]
     assert account.remarks[2] == (
         "quadratic/a step: the change is in few iterations; without the fastest and the slowest "
@@ -167,7 +183,7 @@ def test_what_failed_is_a_row_with_its_reason_and_in_the_title() -> None:
     found = compared(*lines("quadratic/a", SLOWER, 1.2))
     found.outcome.failed = {"quadratic/b": "main failed in quadratic/b: ValueError"}
     account = presentation.of_sides(found, {})
-    assert account.table[1][4] == ["quadratic/b", "", "", "", "", "failed"]
+    assert account.table[1][4] == ["quadratic/b", "", "", "", "", "", "failed"]
     assert account.remarks[0] == "quadratic/b failed: main failed in quadratic/b: ValueError"
     assert ", 1 failed, 1 appeared, 1 vanished; " in account.answer
     assert presentation.markdown(account).startswith("### optbench: slower; 1 benchmark failed\n")
@@ -202,7 +218,7 @@ def test_a_comment_marks_what_got_slower_and_says_how_to_measure_it_again() -> N
     commands = {"quadratic/a": "optbench regress main"}
     account = presentation.of_sides(compared(*lines("quadratic/a", SLOWER, 1.2)), commands)
     text = presentation.markdown(account)
-    assert "| 1.200 (1.190–1.210) | 🔴 slower |" in text
+    assert "| 1.200 (1.190–1.210) | 2.5 % | 🔴 slower |" in text
     assert "**quadratic/a is slower in step: " in text
     assert "Timings may be spoilt:\n\n- it was hot\n" in text
     assert text.endswith("To reproduce:\n\n- quadratic/a: `optbench regress main`\n")
@@ -236,6 +252,7 @@ def test_a_file_is_judged_by_costs_and_its_milliseconds_are_advice(judged: Outco
         "base cost": "1.500×",
         "head cost": "1.800×",
         "head / base": "1.200 (1.190–1.210)",
+        "threshold": "2.5 %",
         "verdict": "slower",
         "base ms": "10.0",
         "head ms": "20.0",

@@ -1,5 +1,7 @@
 """Revisions become folders, and leave nothing behind."""
 
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -156,3 +158,68 @@ def test_a_working_tree_is_its_commit_only_while_all_is_committed(tmp_path: Path
         f"The working tree is commit {last[:10]} with 2 files that no commit has so: keep what is "
         "there to measure it again.",
     )
+
+
+def test_a_worktree_that_a_killed_process_left_is_removed_by_the_next(
+    repository: Path, tmp_path: Path
+) -> None:
+    """Also where its folder is gone, as after a restart; but not that of one which still works."""
+    code = (
+        "import sys, time; from pathlib import Path\n"
+        "from bench.regress.sides import Repository\n"
+        "found = Repository.around(Path(sys.argv[1]))\n"
+        "with found.checkout(found.commit('HEAD')) as tree:\n"
+        "    print(tree, flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-Pc", code, str(repository)]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    trees = []
+    for process in processes:
+        assert process.stdout is not None
+        trees.append(Path(process.stdout.readline().strip()))
+    for process in processes[:2]:
+        process.kill()
+        process.wait()
+    shutil.rmtree(trees[1].parent)
+    found = Repository.around(repository)
+    with found.checkout(found.commit("HEAD")):
+        assert len(git(repository, "worktree", "list").splitlines()) == 3
+    assert [tree.parent.exists() for tree in trees] == [False, False, True]
+    for process in processes:
+        process.kill()
+        process.communicate()
+    with found.checkout(found.commit("HEAD")):
+        pass
+    assert len(git(repository, "worktree", "list").splitlines()) == 1
+    assert not trees[2].parent.exists()
+
+
+def test_in_a_shallow_clone_it_is_said_how_to_get_the_history(tmp_path: Path) -> None:
+    (tmp_path / "origin").mkdir()
+    made(tmp_path / "origin", mine=OPTIMIZER)
+    commit(tmp_path / "origin", "second")
+    git(tmp_path, "clone", "-q", "--depth", "1", (tmp_path / "origin").as_uri(), "shallow")
+    with pytest.raises(UsageError, match=r"'HEAD~1' is not in this shallow clone: 'git fetch --un"):
+        Repository.around(tmp_path / "shallow").commit("HEAD~1")
+
+
+def test_what_git_does_not_bring_to_a_checkout_is_named(repository: Path, tmp_path: Path) -> None:
+    """Ignored files and those of submodules that were loaded; not new ones, nor what both have."""
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    made(inner, helper="")
+    allowed = ("-c", "protocol.file.allow=always")
+    git(repository, *allowed, "submodule", "add", "-q", str(inner), "vendored")
+    (repository / ".gitignore").write_text("*.so\nbuilt.py\n")
+    commit(repository, "with a submodule")
+    names = ["mine.py", "new.py", "built.py", "fast.so", "vendored/helper.py"]
+    for name in names[1:4]:
+        (repository / name).write_text("")
+    found = Repository.around(repository)
+    with (
+        sides.side(found, "HEAD", repository, sys.executable) as base,
+        sides.side(found, None, repository, sys.executable) as head,
+    ):
+        loaded = [repository / name for name in names] + [tmp_path / "elsewhere.py"]
+        assert sides.not_in_git(head, base, loaded) == names[2:]
+        assert sides.not_in_git(base, head, loaded) == []
