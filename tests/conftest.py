@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from bench.problems.mnist_files import MNIST_MD5
+from tests import strict
 
 _BESIDE_CHECKOUT = Path(__file__).resolve().parents[2] / "shared" / "mnist"
 
@@ -21,6 +22,15 @@ def _full_mnist() -> Path | None:
 
 
 _MNIST = _full_mnist()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    strict.configure(config)
+    for marker in (
+        "gpu: needs a CUDA device",
+        "mnist: needs full MNIST, in OPTBENCH_DATA or beside this checkout",
+    ):
+        config.addinivalue_line("markers", marker)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -182,7 +182,7 @@ COMMANDS = {
         "test_full_adds_optimizers_problems_and_batch_sizes"
     ),
     "pytest $(python -m bench.suite) --benchmark-only --optbench-optimizer mypkg:MyOptimizer": (
-        Elsewhere("test_the_suite_says_where_it_is")
+        Elsewhere("test_the_users_settings_and_conftest_hold")
     ),
     "pytest bench/ --benchmark-only --optbench-full": Elsewhere(
         "test_full_adds_optimizers_problems_and_batch_sizes"

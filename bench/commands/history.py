@@ -31,7 +31,7 @@ def history(
     """Show throughput over stored runs and benchmark files: change points, commits, a plot.
 
     A change point is where the cost in plain gradients (or, without one, the time) moved for good,
-    by more than 2.5 %. One spike is not a change point; a slow drift reads as one.
+    by more than 2.5 % and beyond what sessions scatter by. A spike is none; a drift is called so.
     """
     from bench.regress import history as throughput
     from bench.report.figures import history as history_figure
@@ -54,6 +54,11 @@ def history(
     for item in series:
         for change in item.changes:
             _tell(item, change)
+        if item.drift is not None:
+            console.say(
+                f"{item.name}: drifts by {100 * (item.drift - 1):+.1f} % from the first session to "
+                "the last, without a session where it changed."
+            )
     if not any(item.changes for item in series):
         console.say(f"No change point (at least {MIN_SEGMENT} sessions on either side).")
     drawn = sorted(series, key=lambda item: (-len(item.changes), -len(item.points)))[:_DRAWN]
@@ -92,10 +97,9 @@ def _tell(series: "Series", change: "Change") -> None:
         numbers.milliseconds(level) + " ms" if judged == "seconds" else _cost(level)
         for level in (change.before, change.after)
     ]
-    before, after = (commit[:12] if commit else "unknown" for commit in change.commits)
     console.say(
         f"{series.name}: {levels[0]} to {levels[1]} ({100 * (change.ratio - 1):+.1f} %) at "
-        f"{change.when:%Y-%m-%d %H:%M} UTC, between commits {before} and {after}"
+        f"{change.when:%Y-%m-%d %H:%M} UTC{_blamed(change)}"
     )
     for line in throughput.commits_between(Path.cwd(), change):
         console.say(f"    {line}")
@@ -106,6 +110,21 @@ def _tell(series: "Series", change: "Change") -> None:
             console.say(f"    {name} {old.get(name)} became {new.get(name)}")
 
 
+def _blamed(change: "Change") -> str:
+    """The commits of a change, and between which others it may be by the scatter of sessions."""
+    if change.commits == (None, None):
+        return ""
+    told, around = (
+        " and ".join(commit[:12] if commit else "an unknown one" for commit in commits)
+        for commits in (change.commits, change.around)
+    )
+    if change.commits[0] == change.commits[1]:
+        told = f", all at commit {str(change.commits[0])[:12]}"
+    else:
+        told = f", between commits {told}"
+    return told if around in told else f"{told}; sessions scatter so that it may be {around}"
+
+
 def _document(series: "Series") -> dict[str, Any]:
     from bench.regress import history as throughput
 
@@ -114,6 +133,7 @@ def _document(series: "Series") -> dict[str, Any]:
         "series": series.name,
         "machine": series.machine,
         "judged": series.judged,
+        "drift": series.drift,
         "points": points[["when", "seconds", "relative", "commit", "versions"]].to_dict("records"),
         "changes": [
             {
@@ -123,6 +143,7 @@ def _document(series: "Series") -> dict[str, Any]:
                 "after": change.after,
                 "ratio": change.ratio,
                 "commits": list(change.commits),
+                "around": list(change.around),
                 "log": throughput.commits_between(Path.cwd(), change),
             }
             for change in series.changes

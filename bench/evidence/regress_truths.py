@@ -40,7 +40,7 @@ class Waiting:
     """Waits in some iterations or in all of them."""
 
     def __init__(self):
-        self.done, self.random = 0, random.Random(0)
+        self.done, self.random = 0, random.Random()
 
     def __call__(self, phase):
         if phase != PHASE:

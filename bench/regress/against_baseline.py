@@ -67,6 +67,10 @@ def compare(
             f"{'; '.join(differing)}. --any-machine compares regardless."
         )
     outcome.complaints += [f"machine or libraries differ in {text}" for text in differing]
+    if not stored.by_mean:
+        outcome.remarks.append(
+            "The file is of an older optbench: costs are of medians, which leave rare work out."
+        )
     if stored.rounds < _FEW_ROUNDS:
         outcome.complaints.append(
             f"the file has only {plural(stored.rounds, 'round')} of a benchmark: take at least "
@@ -95,19 +99,21 @@ def compare(
             watch.begin()
             runs.append(suite.run(common, stored.rounds))
         watch.look()
-        return np.log([[runs[-1].costs[name] / stored.costs[name] for name in common]])
+        now, then = baseline.costs([runs[-1], stored])
+        return np.log([[now[name] / then[name] for name in common]])
 
     limits = [_threshold_of(stored.info[name], threshold) for name in common]
     judged = launch_until_decided(
         outcome, launch, limits, against_one=True,
         launches="runs of the suite", watch=watch, began=began, on_launch=on_launch,
     )  # fmt: skip
+    then, *now = baseline.costs([stored, *runs])
     outcome.lines = [
         Line(
             benchmark=name,
             quantity=stored.info[name]["phase"],
-            base=stored.costs[name],
-            head=float(np.exp(np.log([run.costs[name] for run in runs]).mean())),
+            base=then[name],
+            head=float(np.exp(np.log([costs[name] for costs in now]).mean())),
             unit="plain gradients",
             base_s=stored.seconds[name],
             head_s=float(np.median([run.seconds[name] for run in runs])),

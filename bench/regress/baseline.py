@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from bench.errors import UsageError
 from bench.runs import conditions
 
 _MACHINE = conditions.that_decide("baseline")
+_MEDIAN = "relative_cost_median"
 _NEEDED = ("phase", "optimizer", "problem", "batch_size", "device", "data", "relative_cost")
 
 
@@ -25,7 +26,9 @@ class Stored:
         rounds: The fewest of any benchmark.
         commit: Of the code that it was made from, or ``None``.
         when: When it was made, UTC.
+        by_mean: Whether relative costs are of means; in older files they are of medians.
         costs: Relative cost by benchmark.
+        median_costs: That of medians.
         seconds: Median by benchmark.
         info: ``extra_info`` by benchmark.
     """
@@ -35,7 +38,9 @@ class Stored:
     rounds: int
     commit: str | None
     when: datetime
+    by_mean: bool
     costs: Mapping[str, float]
+    median_costs: Mapping[str, float]
     seconds: Mapping[str, float]
     info: Mapping[str, Mapping[str, Any]]
 
@@ -73,7 +78,12 @@ def read(path: Path) -> Stored:
             rounds=min(int(item["stats"]["rounds"]) for item in benchmarks.values()),
             commit=_commit(document.get("commit_info", {})),
             when=datetime.fromisoformat(document["datetime"]),
+            by_mean=all(_MEDIAN in extra for extra in info.values()),
             costs={name: _positive(extra["relative_cost"]) for name, extra in info.items()},
+            median_costs={
+                name: _positive(extra.get(_MEDIAN, extra["relative_cost"]))
+                for name, extra in info.items()
+            },
             seconds={name: _positive(b["stats"]["median"]) for name, b in benchmarks.items()},
             info=info,
         )
@@ -82,6 +92,13 @@ def read(path: Path) -> Stored:
             f"Baseline '{path}' is not of optbench's suite (it lacks {error}): make one with "
             "pytest bench/ --benchmark-only --benchmark-json FILE."
         ) from None
+
+
+def costs(files: Iterable[Stored]) -> list[Mapping[str, float]]:
+    """Relative costs of several files, all of means if all files have them, else all of medians."""
+    files = list(files)
+    by_mean = all(file.by_mean for file in files)
+    return [file.costs if by_mean else file.median_costs for file in files]
 
 
 def _require_described(machine: Any) -> None:

@@ -8,8 +8,8 @@ to see.
 
 import json
 import warnings
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,15 +23,16 @@ from bench.regress import baseline
 from bench.runs import store
 from bench.runs.record import DONE, RunRecord
 from bench.runs.yardsticks import plain_gradient_s
-from bench.statistics.change_points import change_points
+from bench.statistics.change_points import course
 from bench.statistics.intervals import per_iteration
 from bench.support import git
 
 TOTAL = "total"
 _SERIES = (
     "source", "problem", "label", "phase", "device", "batch_size", "machine", "settings", "dtype",
-    "threads", "tuned", "data",
+    "threads", "tuned", "data", "optimizer",
 )  # fmt: skip
+_TELLING = ("optimizer", "machine", "settings", "threads", "tuned", "dtype", "data")  # names apart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,7 @@ class Change:
         before: Median before it, back to the change before that.
         after: Median after it.
         commits: The last commit before and the first one after it.
+        around: Likewise, where the scatter of sessions leaves it open when it was.
         when: When the first point after it was measured.
     """
 
@@ -50,6 +52,7 @@ class Change:
     before: float
     after: float
     commits: tuple[str | None, str | None]
+    around: tuple[str | None, str | None]
     when: pd.Timestamp
 
     @property
@@ -70,6 +73,7 @@ class Series:
         points: By time: ``when``, ``seconds``, ``relative`` (multiples of the plain gradient of
             the same session; NaN where there was none), ``commit``, ``versions``.
         changes: Of the judged column; points without it are passed over.
+        drift: The last point over the first where it drifts and changes nowhere, else ``None``.
     """
 
     name: str
@@ -77,6 +81,7 @@ class Series:
     judged: str
     points: pd.DataFrame
     changes: list[Change]
+    drift: float | None = None
 
 
 def load(results: Path, phase: str = TOTAL) -> list[Series]:
@@ -125,23 +130,22 @@ def series(
     rows = [*_from_runs(records, phase), *_from_baselines(stored, phase)]
     if not rows:
         return []
+    groups = pd.DataFrame(rows).groupby(list(_SERIES), sort=False)
+    ordered = [group.sort_values("when").reset_index(drop=True) for _, group in groups]
     found = []
-    for _, group in pd.DataFrame(rows).groupby(list(_SERIES), sort=False):
-        points = group.sort_values("when").reset_index(drop=True)
+    for points, name in zip(ordered, _names([one.iloc[0] for one in ordered]), strict=True):
         first = points.iloc[0]
-        name = (
-            f"{first['problem']}/{first['label']}, batch size {first['batch_size']}, "
-            f"{first['device']} ({first['source']})"
-        )
         known = points["relative"].notna().sum()
         judged = "relative" if 2 * known > len(points) else "seconds"
+        changes, drift = _course(points, judged)
         found.append(
             Series(
                 name=name,
                 machine=first["machine"],
                 judged=judged,
                 points=points,
-                changes=_changes(points, judged),
+                changes=changes,
+                drift=drift,
             )
         )
     return found
@@ -155,21 +159,40 @@ def commits_between(folder: Path, change: Change, most: int = 10) -> list[str]:
     return git.log(folder, before, after, most)
 
 
-def _changes(points: pd.DataFrame, column: str) -> list[Change]:
+def _names(firsts: Sequence[pd.Series]) -> list[str]:
+    """What series are called; those that would be called alike by what they differ in, too."""
+    names = [
+        f"{first['problem']}/{first['label']}, batch size {first['batch_size']}, "
+        f"{first['device']} ({first['source']})"
+        for first in firsts
+    ]
+    for name in [name for name, count in Counter(names).items() if count > 1]:
+        alike = [at for at, one in enumerate(names) if one == name]
+        facts = [fact for fact in _TELLING if len({str(firsts[at][fact]) for at in alike}) > 1]
+        for at in alike:
+            told = "; ".join(f"{fact} {firsts[at][fact]}" for fact in facts)
+            names[at] = f"{name[:-1]}; {told})"
+    return names
+
+
+def _course(points: pd.DataFrame, column: str) -> tuple[list[Change], float | None]:
     known = points[points[column].notna()]
     values, where = known[column].tolist(), known.index
     commits = [commit if isinstance(commit, str) else None for commit in points["commit"]]
-    edges = [0, *change_points(values), len(values)]
-    return [
+    found = course(values)
+    edges = [0, *(change.first for change in found.changes), len(values)]
+    changes = [
         Change(
-            first=int(where[middle]),
-            before=float(np.median(values[start:middle])),
-            after=float(np.median(values[middle:end])),
-            commits=(commits[where[middle - 1]], commits[where[middle]]),
-            when=points["when"][where[middle]],
+            first=int(where[change.first]),
+            before=float(np.median(values[start : change.first])),
+            after=float(np.median(values[change.first : end])),
+            commits=(commits[where[change.first - 1]], commits[where[change.first]]),
+            around=(commits[where[change.earliest - 1]], commits[where[change.latest]]),
+            when=points["when"][where[change.first]],
         )
-        for start, middle, end in zip(edges, edges[1:], edges[2:], strict=False)
+        for start, change, end in zip(edges, found.changes, edges[2:], strict=False)
     ]
+    return changes, found.drift
 
 
 def _is_point(record: RunRecord) -> bool:
@@ -224,12 +247,14 @@ def _facts(record: RunRecord) -> dict[str, Any]:
         "threads": environment_["threads"],
         "tuned": environment_["allocator"]["tuned"],
         "data": record.data["name"],
+        "optimizer": config["optimizer"],
     }
 
 
 def _from_baselines(stored: Iterable[baseline.Stored], phase: str) -> Iterator[dict[str, Any]]:
     """One point per benchmark of each file of the suite."""
-    for file in stored:
+    files = list(stored)
+    for file, costs in zip(files, baseline.costs(files), strict=True):
         for name, extra in file.info.items():
             if (TOTAL if extra["phase"] == "iteration" else extra["phase"]) != phase:
                 continue
@@ -246,9 +271,10 @@ def _from_baselines(stored: Iterable[baseline.Stored], phase: str) -> Iterator[d
                 "threads": file.machine["threads"],
                 "tuned": file.machine["allocator"]["tuned"],
                 "data": extra["data"],
+                "optimizer": extra["optimizer"],
                 "when": file.when,
                 "commit": file.commit,
                 "versions": file.machine["versions"],
                 "seconds": file.seconds[name],
-                "relative": file.costs[name],
+                "relative": costs[name],
             }

@@ -145,6 +145,7 @@ def of_file(outcome: Outcome, command: str) -> Account:
             outcome, f"the suite ran {outcome.launches} times in {outcome.elapsed_s:.0f} s"
         ),
         remarks=[
+            *outcome.remarks,
             *_detectable(outcome),
             *(_listed(what, names) for what, names in one_sided.items() if names),
         ],

@@ -27,7 +27,6 @@ FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 # What trains, or holds data and models for it; everything else does without torch.
 WITH_TORCH = (
-    "bench.conftest",
     "bench.evidence",
     "bench.machine.devices",
     "bench.problems.",

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import pytest
 
+from tests import strict
+
 if TYPE_CHECKING:  # playwright may not be there
     from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Request
 
@@ -25,6 +27,10 @@ class Open(Protocol):
     """Opens a page from disk, in a fresh context with the given options."""
 
     def __call__(self, path: Path, fragment: str = "", **options: Any) -> "Page": ...
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    strict.configure(config)
 
 
 def _unavailable(reason: str) -> NoReturn:

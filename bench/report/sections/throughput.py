@@ -50,10 +50,14 @@ def over_time(series: Sequence[Series]) -> Section | None:
     for number, item in enumerate(long[:DRAWN]):
         told = [
             f"{item.name} changed to {change.ratio:.3g} times what it was, on "
-            f"{change.when:%Y-%m-%d %H:%M} (from commit {_short(change.commits[0])} to "
-            f"{_short(change.commits[1])})."
+            f"{change.when:%Y-%m-%d %H:%M}{_between(change.commits)}."
             for change in item.changes
         ]
+        if item.drift is not None:
+            told.append(
+                f"{item.name} drifts: its last session takes {item.drift:.3g} times its first, "
+                "without a session where it changed."
+            )
         blocks += [Paragraph(text=sentence, warning=True) for sentence in told]
         figures.append(
             Figure(
@@ -65,7 +69,7 @@ def over_time(series: Sequence[Series]) -> Section | None:
                 wide=True,
             )
         )
-    if not any(item.changes for item in long):
+    if not any(item.changes or item.drift for item in long):
         enough = any(len(item.points) >= 2 * MIN_SEGMENT for item in long)
         none = f"No change point: no level moved for good by more than {100 * THRESHOLD:g} %."
         few = f"Fewer than {2 * MIN_SEGMENT} sessions are too few to look for changes."
@@ -77,8 +81,11 @@ def over_time(series: Sequence[Series]) -> Section | None:
     )
 
 
-def _short(commit: str | None) -> str:
-    return commit[:10] if commit else "unknown"
+def _between(commits: tuple[str | None, str | None]) -> str:
+    if commits == (None, None):
+        return ""
+    before, after = (commit[:10] if commit else "unknown" for commit in commits)
+    return f" (from commit {before} to {after})"
 
 
 def suite(series: Mapping[str, Sequence[Series]]) -> Section | None:

@@ -84,4 +84,4 @@ def test_versions_that_changed_with_it_are_named(here: Path) -> None:
         )  # fmt: skip
     printed = " ".join(said().split())
     assert "1.00 ms to 2.00 ms (+100.0 %) at 2026-01-06 03:04 UTC" in printed
-    assert "between commits unknown and unknown torch 2.11 became 2.14 Figure" in printed
+    assert "UTC torch 2.11 became 2.14 Figure" in printed

@@ -14,6 +14,7 @@ from bench.regress import against_baseline, baseline, presentation
 from bench.regress.baseline import Stored
 from bench.regress.outcome import Outcome
 from tests.bench.regress.baselines import MACHINE, PHASES, document, stored
+from tests.packages import installed
 
 
 class FakeSuite:
@@ -32,7 +33,9 @@ class FakeSuite:
         made = document(self._costs, **self._machine)
         for item in made["benchmarks"]:
             item["extra_info"]["data"] = self.data
-            item["extra_info"]["relative_cost"] *= float(np.exp(self._generator.normal(0, 0.01)))
+            noise = float(np.exp(self._generator.normal(0, 0.01)))
+            for of in ("relative_cost", "relative_cost_median"):
+                item["extra_info"][of] *= noise
         path.write_text(json.dumps(made))
         return baseline.read(path)
 
@@ -142,3 +145,20 @@ def test_few_rounds_and_an_overrun_budget_are_said_beside_the_verdict(
     text = presentation.markdown(presentation.of_file(outcome, "x"))
     assert "- the file has only 7 rounds of a benchmark: take at least 10" in text
     assert "- the least of 5 runs of the suite took" in text
+
+
+@pytest.mark.parametrize("release", ["8.3.*", "8.4.*", "9.0.*", ""])
+def test_it_lives_with_every_pytest_from_8_3_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, release: str
+) -> None:
+    """The last stands for the newest; collecting and running the suite, as ``--baseline`` does."""
+    wanted = f"pytest=={release}" if release else "pytest"
+    packages = installed(tmp_path / "packages", wanted)
+    monkeypatch.setenv("PYTHONPATH", packages["PYTHONPATH"])
+    version = against_baseline._python("-c", "import pytest; print(pytest.__version__)").strip()
+    assert version.startswith(release.rstrip("*"))
+    name = "test_throughput[mnist_logreg-cpu-sgd-step]"
+    options = ("--optbench-optimizer=sgd",)
+    assert name in against_baseline._collect(options)
+    ran = against_baseline._Suite(options, (name,)).run([name], 3)
+    assert list(ran.costs) == [name]

@@ -49,3 +49,16 @@ def test_a_file_from_outside_a_repository_has_no_commit(tmp_path: Path) -> None:
     path = tmp_path / "b.json"
     path.write_text(json.dumps(made))
     assert baseline.read(path).commit is None
+
+
+def test_costs_of_several_files_are_of_one_kind(tmp_path: Path) -> None:
+    """Of means where all files have them; one older file makes them all medians."""
+    new, old = stored(tmp_path, {"sgd": 2.0}), tmp_path / "old.json"
+    made = document({"sgd": 3.0})
+    for item in made["benchmarks"]:
+        del item["extra_info"]["relative_cost_median"]
+    old.write_text(json.dumps(made))
+    before = baseline.read(old)
+    assert (new.by_mean, before.by_mean) == (True, False)
+    assert [set(costs.values()) for costs in baseline.costs([new, new])] == [{2.0}, {2.0}]
+    assert [set(costs.values()) for costs in baseline.costs([new, before])] == [{1.8}, {3.0}]

@@ -70,6 +70,56 @@ def test_files_of_the_suite_are_points_too_and_damaged_ones_are_named(
     assert adam.changes == []
 
 
+def test_series_that_would_be_called_alike_are_told_apart(tmp_path: Path) -> None:
+    """Two machines, and two classes of one name in different packages."""
+    for number, (optimizer, cpu) in enumerate(
+        [("one.of:Mine", "a cpu"), ("another:Mine", "a cpu"), ("one.of:Mine", "b cpu")]
+    ):
+        path = tmp_path / "baselines" / f"{number}.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(document({optimizer: 1.0}, cpu=cpu, fingerprint=cpu[0])))
+    names = [item.name for item in history.load(tmp_path)]
+    start = "mnist_cnn/Mine, batch size 128, cpu (suite; optimizer"
+    assert names == [
+        f"{start} one.of:Mine; machine a cpu a)",
+        f"{start} another:Mine; machine a cpu a)",
+        f"{start} one.of:Mine; machine b cpu b)",
+    ]
+
+
+def test_a_drift_is_said_and_no_commit_is_blamed_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for day in range(24):
+        factor = 1 + 0.02 * day
+        record = made_record(
+            phase_s=(0.001, 0.004 * factor, 0.004 * factor, 0.001), losses=[1.0] * 20,
+            minutes=24 * 60 * day, session=f"day {day}", run_id=f"{day:016}",
+        )  # fmt: skip
+        store.save(record, tmp_path / "results")
+    (series,) = history.load(tmp_path / "results")
+    assert (series.changes, round(series.drift or 0, 1)) == ([], 1.4)
+    said = " ".join(optbench("history").stdout.split())
+    assert "drifts by +3" in said
+    assert "unknown" not in said
+
+
+def test_without_any_commit_none_is_mentioned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for day in range(16):
+        record = made_record(
+            phase_s=(0.001, 0.004, 0.004 * (2 if day >= 8 else 1), 0.001), losses=[1.0] * 20,
+            minutes=24 * 60 * day, session=f"day {day}", run_id=f"{day:016}", commit=None,
+        )  # fmt: skip
+        store.save(record, tmp_path / "results")
+    said = " ".join(optbench("history").stdout.split())
+    assert " UTC" in said
+    assert "commit" not in said
+
+
 def made_sessions() -> list[RunRecord]:
     """Three sessions of two problems with two labels and their plain gradients, all different."""
     records: list[RunRecord] = []

@@ -17,7 +17,14 @@ def series(relative: list[float], *firsts: int) -> Series:
     when = pd.date_range("2026-01-01", periods=8, tz="UTC")
     points = pd.DataFrame({"when": when, "seconds": SECONDS, "relative": relative})
     changes = [
-        Change(first=first, before=1.0, after=2.0, commits=("a", "b"), when=when[first])
+        Change(
+            first=first,
+            before=1.0,
+            after=2.0,
+            commits=("a", "b"),
+            around=("a", "b"),
+            when=when[first],
+        )
         for first in firsts
     ]
     return Series(

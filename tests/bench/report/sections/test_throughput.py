@@ -35,7 +35,8 @@ def series(seconds: list[float], *firsts: int, name: str = "optbench run: sgd") 
     when = pd.date_range("2026-01-01 12:30", periods=len(seconds), tz="UTC")
     changes = [
         Change(first=first, before=seconds[first - 1], after=seconds[first],
-               commits=("a" * 40, None), when=when[first])
+               commits=("a" * 40, None),
+               around=("a" * 40, None), when=when[first])
         for first in firsts
     ]  # fmt: skip
     points = pd.DataFrame({"when": when, "seconds": seconds, "relative": seconds})
