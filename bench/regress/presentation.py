@@ -14,7 +14,8 @@ from bench.support.text import plural
 _SHOWN = 6
 _HEADER = ["benchmark", "phase", "base ms", "head ms", "head / base", "threshold", "verdict"]
 _UNCHANGED = (
-    "Unchanged: two one-sided tests reject a change as large as the threshold (5 % per line)."
+    "Unchanged: two one-sided tests reject a change as large as the threshold (5 % per line, so "
+    "that the 99 % interval may reach beyond it)."
 )
 _NOTE = (
     "Intervals: 99 %, for all lines together and whenever it stopped (Bonferroni, error spending; "
