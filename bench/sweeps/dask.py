@@ -9,11 +9,22 @@ from concurrent.futures import (
 )
 from typing import Any
 
-from bench.errors import UsageError, WorkersError
+from bench.errors import LostError, UsageError, WorkersError
 from bench.machine import environment
 
 CONNECT_LIMIT_S = 10.0
 _LEAVE_S = 5.0
+
+
+def _called(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function on a worker."""
+    from distributed import get_worker
+
+    try:
+        return function(*arguments)
+    except (UsageError, WorkersError, LostError) as error:
+        error.args = (f"{error} (On worker {get_worker().address}.)",)
+        raise
 
 
 class DaskPool:
@@ -75,9 +86,9 @@ class DaskPool:
             raise WorkersError(f"The scheduler is out of reach: {error}") from error
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":
-        """Begin a call."""
+        """Begin a call; an error that it raises says on which worker."""
         assert self._executor is not None
-        return self._executor.submit(function, *arguments)
+        return self._executor.submit(_called, function, *arguments)
 
     def close(self, *, at_once: bool) -> None:
         """Leave the cluster, which belongs to the user; calls that wait there are cancelled."""

@@ -1,10 +1,13 @@
 """Workers of a Dask cluster, with a client whose answers are made up."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from bench.errors import NotApplicableError
 from bench.machine import environment
+from bench.sweeps import dask
 from bench.sweeps.dask import DaskPool
 from optimizers import UsageError
 
@@ -74,3 +77,18 @@ def test_as_many_runs_at_a_time_as_workers_or_their_gpus() -> None:
     assert checked(Client(resources={"GPU": 2}), "auto").width == 2
     assert checked(Client(resources={"GPU": 2}), "cuda").width == 2
     assert checked(Client(resources={"GPU": 2}), "cpu").width == 1
+
+
+def test_an_error_says_on_which_worker_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("distributed.get_worker", lambda: SimpleNamespace(address="tcp://far:1"))
+
+    def fails(text: str) -> None:
+        error = NotApplicableError(text)
+        error.add_note("a note")
+        raise error
+
+    said = r"^no such thing \(On worker tcp://far:1\.\)"
+    with pytest.raises(NotApplicableError, match=said) as told:
+        dask._called(fails, "no such thing")
+    assert told.value.__notes__ == ["a note"]
+    assert dask._called(max, 1, 2) == 2
