@@ -3,6 +3,7 @@
 from optimizers.errors import UnknownNameError, UsageError, unknown
 
 __all__ = [
+    "BenchmarkError",
     "DamagedRecordWarning",
     "KilledError",
     "LostError",
