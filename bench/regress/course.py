@@ -52,7 +52,7 @@ class Course:
         seen: How many they were.
         period: Iterations after which work repeats itself; 1 if all are alike, ``None`` if they
             are not and no period is seen twice.
-        settled: So many iterations at the start were slower than later ones.
+        settled: So many iterations at the start were slower than later ones, or did other work.
         slowness: By how much: their mean over that of later ones.
         growth: A phase that takes longer and longer.
     """
@@ -75,8 +75,9 @@ def course(operations: Sequence[int], phases_s: Array) -> Course:
     settled = max(
         _settled(column, _SLOW[q]) for q, column in zip(QUANTITIES, seconds.T, strict=True)
     )
+    settled, by_calls = _settled_calls(operations, settled)
     later = seconds[settled:]
-    periods = [period(operations[settled:]), *(recurring(column) for column in later[:, :-1].T)]
+    periods = [by_calls, *(recurring(column) for column in later[:, :-1].T)]
     known = [found for found in periods if found is not None]
     total = seconds[:, -1]
     return Course(
@@ -104,6 +105,14 @@ def period(counts: Sequence[int]) -> int | None:
         if (settled[k:] == settled[:-k]).all():
             return k
     return None
+
+
+def _settled_calls(counts: Sequence[int], settled: int) -> tuple[int, int | None]:
+    """After how many iterations calls have a period, if within the first half; and the period."""
+    for start in range(settled, len(counts) // 2 + 1, _CHUNK):
+        if (found := period(counts[start:])) is not None:
+            return start, found
+    return settled, period(counts[settled:])
 
 
 def recurring(seconds: Array) -> int | None:

@@ -67,6 +67,15 @@ def test_a_slow_beginning_is_found_with_its_end(first: int, share: float, phase:
     assert (found.period, found.growth) == (1, None)
 
 
+@pytest.mark.parametrize("every", [1, 20])
+def test_other_work_at_the_start_is_left_out_like_a_slow_beginning(every: int) -> None:
+    """Shampoo and its kind begin with plain steps, and precondition later."""
+    counts = [30 + (n < 25) * n % 7 + 50 * (n % every == 0) for n in range(ITERATIONS)]
+    found = course(counts, noise(7))
+    assert (found.settled, found.period) == (30, every)
+    assert course([12] * 300 + [13] * 100, noise(7)).period is None  # not in the first half
+
+
 def test_a_compilation_ends_the_beginning_even_if_it_is_one_iteration() -> None:
     rows = noise(4)
     rows[24, 3] += 3.0
