@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bench.regress.history import Change, Series
 
 _DRAWN = 12
+_POINT = ("when", "seconds", "median_s", "relative", "commit", "versions")
 
 
 @shared.in_one_line
@@ -70,13 +71,14 @@ def history(
 def _table(series: Sequence["Series"]) -> tuple[list[str], list[list[str]]]:
     from bench.support import numbers
 
-    header = ["series", "sessions", "last", "ms then", "cost then", "changes"]
+    header = ["series", "sessions", "last", "ms then", "median ms", "cost then", "changes"]
     return header, [
         [
             item.name,
             str(len(item.points)),
             f"{item.points['when'].iloc[-1]:%Y-%m-%d}",
             numbers.milliseconds(item.points["seconds"].iloc[-1]),
+            numbers.milliseconds(item.points["median_s"].iloc[-1]),
             _cost(item.points["relative"].iloc[-1]),
             str(len(item.changes)),
         ]
@@ -134,7 +136,9 @@ def _document(series: "Series") -> dict[str, Any]:
         "machine": series.machine,
         "judged": series.judged,
         "drift": series.drift,
-        "points": points[["when", "seconds", "relative", "commit", "versions"]].to_dict("records"),
+        "points": points[["when", "seconds", "median_s", "relative", "commit", "versions"]].to_dict(
+            "records"
+        ),
         "changes": [
             {
                 "first": change.first,

@@ -30,6 +30,7 @@ class Stored:
         costs: Relative cost by benchmark.
         median_costs: That of medians.
         seconds: Median by benchmark.
+        mean_seconds: Mean by benchmark.
         info: ``extra_info`` by benchmark.
     """
 
@@ -42,6 +43,7 @@ class Stored:
     costs: Mapping[str, float]
     median_costs: Mapping[str, float]
     seconds: Mapping[str, float]
+    mean_seconds: Mapping[str, float]
     info: Mapping[str, Mapping[str, Any]]
 
 
@@ -85,6 +87,7 @@ def read(path: Path) -> Stored:
                 for name, extra in info.items()
             },
             seconds={name: _positive(b["stats"]["median"]) for name, b in benchmarks.items()},
+            mean_seconds={name: _positive(b["stats"]["mean"]) for name, b in benchmarks.items()},
             info=info,
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:

@@ -70,7 +70,8 @@ class Series:
         machine: Where it was measured.
         judged: The column that changes are looked for in: ``relative`` where most points have it,
             else ``seconds``.
-        points: By time: ``when``, ``seconds``, ``relative`` (multiples of the plain gradient of
+        points: By time: ``when``, ``seconds`` (the mean of iterations, in which rare work counts),
+            ``median_s``, ``relative`` (multiples of the plain gradient of
             the same session; NaN where there was none), ``commit``, ``versions``.
         changes: Of the judged column; points without it are passed over.
         drift: The last point over the first where it drifts and changes nowhere, else ``None``.
@@ -224,6 +225,7 @@ def _from_runs(records: Iterable[RunRecord], phase: str) -> Iterator[dict[str, A
             "commit": first.environment["commit"],
             "versions": first.environment["versions"],
             "seconds": seconds,
+            "median_s": float(np.median(np.concatenate([_seconds(r, phase) for r in group]))),
             "relative": seconds / plain.get((first.session, first.config["problem"]), np.nan),
         }
 
@@ -275,6 +277,7 @@ def _from_baselines(stored: Iterable[baseline.Stored], phase: str) -> Iterator[d
                 "when": file.when,
                 "commit": file.commit,
                 "versions": file.machine["versions"],
-                "seconds": file.seconds[name],
+                "seconds": file.mean_seconds[name],
+                "median_s": file.seconds[name],
                 "relative": costs[name],
             }

@@ -106,7 +106,7 @@ def suite(series: Mapping[str, Sequence[Series]]) -> Section | None:
         Row(
             cells=[
                 *(Cell(text=part) for part in key),
-                *(_of(phases.get(phase), "seconds", milliseconds) for phase in SUITE_PHASES),
+                *(_of(phases.get(phase), "median_s", milliseconds) for phase in SUITE_PHASES),
                 _of(phases.get(TOTAL), "relative", times),
             ]
         )

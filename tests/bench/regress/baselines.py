@@ -24,7 +24,7 @@ def document(costs: Mapping[str, float], **machine: Any) -> dict[str, Any]:
         "benchmarks": [
             {
                 "name": f"test_throughput[mnist_cnn-cpu-{optimizer}-{phase}]",
-                "stats": {"median": 1e-3 * cost, "rounds": 7},
+                "stats": {"median": 1e-3 * cost, "mean": 1.1e-3 * cost, "rounds": 7},
                 "extra_info": {
                     "phase": phase, "optimizer": optimizer, "problem": "mnist_cnn",
                     "batch_size": 128, "device": "cpu", "data": "mnist",
