@@ -75,8 +75,9 @@ def benchmark(label: str, *medians_s: float, first_day: str) -> Series:
     """A benchmark of the suite on one machine, measured once a day."""
     days = pd.date_range(first_day, periods=len(medians_s), tz="UTC")
     points = pd.DataFrame(
-        {"when": days, "seconds": 0.0, "median_s": medians_s, "relative": [1e3 * one for one in medians_s],
-         "problem": "mnist_cnn", "label": label, "batch_size": 128, "device": "cpu"}
+        {"when": days, "seconds": 0.0, "median_s": medians_s,
+         "relative": [1e3 * one for one in medians_s], "problem": "mnist_cnn", "label": label,
+         "batch_size": 128, "device": "cpu"}
     )  # fmt: skip
     return Series(name=label, machine="", judged="relative", points=points, changes=[])
 
