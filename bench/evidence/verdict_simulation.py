@@ -19,6 +19,7 @@ falsely called slower or faster there, with the variance of each line by itself 
 
 import argparse
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial
@@ -88,7 +89,7 @@ NOISE: dict[str, Draw] = {
     "t3": _made_up(lambda generator, size: generator.standard_t(3, size) / np.sqrt(3)),
     "log-normal": _made_up(
         lambda generator, size: (
-            (np.exp(generator.standard_normal(size)) - np.exp(0.5)) / np.sqrt((np.e - 1) * np.e)
+            (np.exp(generator.standard_normal(size)) - np.exp(0.5)) / np.sqrt((math.e - 1) * math.e)
         )
     ),
     "bursts": _with_bursts,
