@@ -136,9 +136,7 @@ def _document(series: "Series") -> dict[str, Any]:
         "machine": series.machine,
         "judged": series.judged,
         "drift": series.drift,
-        "points": points[["when", "seconds", "median_s", "relative", "commit", "versions"]].to_dict(
-            "records"
-        ),
+        "points": points[list(_POINT)].to_dict("records"),
         "changes": [
             {
                 "first": change.first,

@@ -11,14 +11,16 @@ three degrees of freedom.
 
 import argparse
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from bench.evidence.verdict_simulation import printed
 from bench.statistics import change_points
 from bench.statistics.change_points import MIN_SEGMENT
 from bench.statistics.launches import THRESHOLD, Array
@@ -79,7 +81,7 @@ def old_rule(values: Array) -> list[int]:
     return edges[1:-1]
 
 
-def simulate(trials: int, case: tuple[str, str, int]) -> dict[str, object]:
+def simulate(trials: int, case: tuple[str, str, int]) -> dict[str, Any]:
     """Shares of series of one kind, by rule: with any change, with just the true one, drifting."""
     noise, shape, count = case
     generator = np.random.default_rng([list(NOISE).index(noise), SHAPES.index(shape), count])
@@ -102,15 +104,6 @@ def simulate(trials: int, case: tuple[str, str, int]) -> dict[str, object]:
     return {"noise": noise, "shape": shape, "sessions": count, **shares}
 
 
-def _printed(rows: Iterable[dict[str, object]]) -> list[dict[str, object]]:
-    kept = []
-    for row in rows:
-        kept.append(row)
-        texts = (f"{n} {v:.3f}" if isinstance(v, float) else str(v) for n, v in row.items())
-        print("; ".join(texts), flush=True)
-    return kept
-
-
 def main() -> None:
     """Simulate every noise, shape and length, print and keep the shares."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -119,7 +112,7 @@ def main() -> None:
     options = parser.parse_args()
     cases = [*itertools.product(NOISE, SHAPES, SESSIONS)]
     with ProcessPoolExecutor() as pool:
-        rows = _printed(pool.map(partial(simulate, options.trials), cases))
+        rows = printed(pool.map(partial(simulate, options.trials), cases))
     if options.output:
         options.output.mkdir(parents=True, exist_ok=True)
         pd.DataFrame(rows).round(4).to_csv(options.output / "histories.csv", index=False)

@@ -268,13 +268,14 @@ def _of_file(trials: int, case: tuple[str, int, float, float]) -> dict[str, Any]
     return {"noise": noise, "lines": lines, "unlike": unlike, "shared": shared, **found}
 
 
-def _printed(before: str, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Print rows as they come, of the phases only the total."""
+def printed(
+    rows: Iterable[dict[str, Any]], before: str = "", without: tuple[str, ...] = ()
+) -> list[dict[str, Any]]:
+    """Print rows as they come, but for columns that begin so; and keep them."""
     kept = []
     for row in rows:
         kept.append(row)
-        phases = tuple(f"unchanged {quantity}," for quantity in QUANTITIES[:-1])
-        shown = {name: value for name, value in row.items() if not name.startswith(phases)}
+        shown = {name: value for name, value in row.items() if not name.startswith(without)}
         texts = (f"{n} {v:.3f}" if isinstance(v, float) else str(v) for n, v in shown.items())
         print(before + "; ".join(texts), flush=True)
     return kept
@@ -290,9 +291,10 @@ def main() -> None:
     with ProcessPoolExecutor() as pool:
         pairs = [*itertools.product(["measured", *NOISE], CHANGES)]
         of_sides = partial(_of_sides, options.calibration, options.trials)
-        rows = _printed("", pool.map(of_sides, pairs))
+        phases = tuple(f"unchanged {quantity}," for quantity in QUANTITIES[:-1])
+        rows = printed(pool.map(of_sides, pairs), without=phases)
         cases = [*itertools.product(_TOLD, LINES, (0.1, 0.7), (0.0, 0.7))]
-        files = _printed("file, ", pool.map(partial(_of_file, options.trials), cases))
+        files = printed(pool.map(partial(_of_file, options.trials), cases), "file, ")
     if options.output:
         options.output.mkdir(parents=True, exist_ok=True)
         for name, table in (("verdicts", rows), ("files", files)):

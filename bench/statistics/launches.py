@@ -318,12 +318,10 @@ class Monitor:
             return last
         self._spent = now
         found = self._look(effects, share)
-        undecided = [one.verdict == "undecided" for one in found]
         if self.judged:
-            pairs = zip(self.judged, found, undecided, strict=True)
             found = [
-                old if open_now and old.verdict != "undecided" else new
-                for old, new, open_now in pairs
+                old if new.verdict == "undecided" != old.verdict else new
+                for old, new in zip(self.judged, found, strict=True)
             ]
         self.judged = found
         return last or "undecided" not in self.verdicts()
